@@ -1,0 +1,1 @@
+"""Priors (regularisers) with proximal maps."""

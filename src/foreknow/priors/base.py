@@ -1,0 +1,176 @@
+"""The contract of a prior: value, proximal map, Moreau envelope, minimum-norm subgradient, conjugate, weight."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from foreknow.errors import ParameterError, ShapeError, UnsupportedError
+from foreknow.parameters import Fixed, Parameter, as_parameter
+from foreknow.shapes import squared_norm
+
+
+class Prior(nn.Module, ABC):
+    r"""A regulariser w R(x): what is known of x before the data are seen, p(x) ~ exp(-w R(x)).
+
+    One value is computed over the last ``event_dims`` axes; the axes before them are batch axes.
+
+    A subclass writes ``_value(x, weight)`` and ``_prox(x, threshold)``; weight and threshold are tensors of the dtype and
+    device of x (real where x is complex) that broadcast against x: shape (), or (\*batch, 1, ..., 1) for one weight a batch
+    item. Only element-wise priors accept one weight an element; the others check with `_per_item`.
+
+    Attributes:
+        event_dims: number of trailing axes that one value is computed over.
+        convex: whether R is convex (else certificates are not available).
+        homogeneity: the degree k with R(c x) = c^k R(x) for c > 0 (1 for norms, 2 for squares, 0 for cones), or None.
+        has_value: whether R can be evaluated (a plug-in denoiser cannot).
+        has_prox: whether the proximal map is closed-form, or computed to full precision.
+    """
+
+    convex: bool = True
+    homogeneity: float | None = None
+    has_value: bool = True
+    has_prox: bool = True
+
+    def __init__(self, weight: float | Tensor | Parameter = 1.0, event_dims: int = 1) -> None:
+        super().__init__()
+        if event_dims < 1:
+            message = f"event_dims counts the trailing axes of one event and is at least 1, not {event_dims}"
+            raise ParameterError(message)
+        self.weight_parameter = as_parameter(weight)
+        self.event_dims = event_dims
+
+    # ------------------------------------------------------------------ what a subclass writes
+    @abstractmethod
+    def _value(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Weight * R(x), (*batch,)."""
+
+    @abstractmethod
+    def _prox(self, x: Tensor, threshold: Tensor) -> Tensor:
+        """argmin_z 1/2 |z - x|^2 + threshold * R(z), where threshold = step * weight."""
+
+    def _conjugate(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        message = f"{type(self).__name__} has no closed-form conjugate, so it gives no duality gap; the residual is the certificate"
+        raise UnsupportedError(message)
+
+    def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        """The largest t in [0, 1] for which the conjugate of t z is finite; 1 where it is finite everywhere."""
+        return torch.ones(z.shape[: z.ndim - self.event_dims], dtype=_real_dtype(z), device=z.device)
+
+    def _subgradient(self, x: Tensor) -> Tensor:
+        """The subgradient that automatic differentiation gives; a subclass whose value needs more care overrides `_value`."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.value(leaf).sum(), leaf)
+        return gradient
+
+    def _symbol(self) -> str:
+        """R(x) as `print(model)` writes it, with ``{x}`` where the variable goes."""
+        return type(self).__name__ + "({x})"
+
+    # ------------------------------------------------------------------ what a user calls
+    @property
+    def weight(self) -> Tensor:
+        """The weight w, non-negative; learnable where it was given as a `Positive` or `Bounded` parameter."""
+        return self.weight_parameter()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same as `value`."""
+        return self.value(x)
+
+    def value(self, x: Tensor) -> Tensor:
+        """W R(x).
+
+        Args:
+            x: (*batch, *event), with ``event_dims`` event axes.
+
+        Returns:
+            (*batch,), real; infinite outside the set of an indicator. Its autograd gradient is the minimum-norm subgradient.
+        """
+        self._check(x)
+        return self._value(x, self._weight_like(x))
+
+    def prox(self, x: Tensor, step: float | Tensor = 1.0) -> Tensor:
+        """The proximal map argmin_z 1/2 |z - x|^2 + step w R(z) (Moreau 1965).
+
+        Args:
+            x: (*batch, *event).
+            step: positive; a number, or a tensor that broadcasts against x.
+        """
+        self._check(x)
+        return self._prox(x, step * self._weight_like(x))
+
+    def envelope(self, x: Tensor, step: float | Tensor = 1.0) -> Tensor:
+        """The Moreau envelope min_z w R(z) + |z - x|^2 / (2 step): a smooth lower bound of the value.
+
+        The gradient with respect to x is (x - prox(x)) / step, that with respect to the weight is R(prox(x)): value and gradient
+        are of one function, as line searches and gradient checks need (the minimiser is constant to first order).
+
+        Args:
+            x: (*batch, *event).
+            step: positive; a number, or a tensor of shape (*batch, 1, ..., 1).
+        """
+        minimiser = self.prox(x, step).detach()
+        distance = squared_norm(x - minimiser, self.event_dims)
+        if isinstance(step, Tensor) and step.ndim:
+            step = step.reshape(step.shape[: step.ndim - self.event_dims])
+        return self.value(minimiser) + distance / (2 * step)
+
+    def subgradient(self, x: Tensor) -> Tensor:
+        """The element of smallest norm in the subdifferential of w R at x, of the shape of x."""
+        self._check(x)
+        return self._subgradient(x)
+
+    def conjugate(self, z: Tensor) -> Tensor:
+        """The convex conjugate sup_x <x, z> - w R(x), (*batch,); infinite outside the dual ball of a norm.
+
+        Raises:
+            UnsupportedError: where there is no closed form.
+        """
+        self._check(z)
+        return self._conjugate(z, self._weight_like(z))
+
+    def dual_scale(self, z: Tensor) -> Tensor:
+        """The largest t in [0, 1] such that the conjugate of t z is finite, (*batch,): what makes a dual point feasible."""
+        self._check(z)
+        return self._dual_scale(z, self._weight_like(z))
+
+    @property
+    def formula(self) -> str:
+        """The prior as `print(model)` writes it, with ``{x}`` where the variable goes."""
+        weight = self.weight
+        if isinstance(self.weight_parameter, Fixed) and weight.ndim == 0 and float(weight) == 1.0:
+            return self._symbol()
+        return f"{float(weight):.4g} {self._symbol()}" if weight.ndim == 0 else f"w {self._symbol()}"
+
+    def extra_repr(self) -> str:
+        """What ``repr`` shows."""
+        return f"event_dims={self.event_dims}"
+
+    # ------------------------------------------------------------------ helpers for subclasses
+    def _check(self, x: Tensor) -> None:
+        if x.ndim < self.event_dims:
+            message = f"{type(self).__name__} works on events of {self.event_dims} axes, not on a tensor of shape {tuple(x.shape)}"
+            raise ShapeError(message)
+
+    def _weight_like(self, x: Tensor) -> Tensor:
+        return self.weight.to(device=x.device, dtype=_real_dtype(x))
+
+    def _per_item(self, weight: Tensor) -> Tensor:
+        """The weight as one number a batch item, (*batch,), for priors that cannot weight elements.
+
+        Raises:
+            ShapeError: if the weight varies inside an event.
+        """
+        if weight.ndim == 0:
+            return weight
+        if weight.ndim < self.event_dims or any(size != 1 for size in weight.shape[weight.ndim - self.event_dims :]):
+            message = (
+                f"the weight of {type(self).__name__} must have shape (*batch{', 1' * self.event_dims}), not {tuple(weight.shape)}"
+            )
+            raise ShapeError(message)
+        return weight.reshape(weight.shape[: weight.ndim - self.event_dims])
+
+
+def _real_dtype(x: Tensor) -> torch.dtype:
+    return x.dtype.to_real() if x.is_complex() else x.dtype
