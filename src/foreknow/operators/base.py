@@ -29,13 +29,17 @@ class LinearOperator(nn.Module, ABC):
     Adjoints are with respect to the real inner product Re<x, y>, which is the one that autograd uses, so that the adjoint of an
     operator from real to complex tensors is real.
 
+    A tensor that an operator is made of (a kernel, a matrix) is learnable, and shared, if it is given as an ``nn.Parameter``, and
+    fixed if it is a plain tensor. Both are cast to the precision of the input.
+
     Attributes:
         domain_dims: number of trailing axes of one input event.
         gram_scale: the number c if A^* A = c I is known to hold (an isometry up to scale), else None.
         cogram_scale: the number c if A A^* = c I is known to hold (a Parseval synthesis up to scale), else None.
         range_dims: number of trailing axes of one output event; equal to ``domain_dims`` unless the subclass sets it.
         complex_domain: whether input events are complex even where everything else is real (the adjoint of an STFT).
-        complex_range: whether real input gives complex output (an STFT).
+        complex_range: whether real input gives complex output (an STFT). An operator with neither maps real to real and complex
+            to complex; one with both (a complex matrix) maps complex to complex.
     """
 
     domain_dims: int
@@ -83,13 +87,18 @@ class LinearOperator(nn.Module, ABC):
         dtype = y.dtype if y.is_complex() and not self.complex_range else real
         dtype = dtype.to_complex() if self.complex_domain else dtype
         batch = y.shape[: y.ndim - len(self.range)]
+        tracked = torch.is_grad_enabled()
         with torch.enable_grad():
             x = torch.zeros(batch + self.domain, dtype=dtype, device=y.device, requires_grad=True)
-            (gradient,) = torch.autograd.grad(self._forward(x), x, y, create_graph=True)
-        return gradient if torch.is_grad_enabled() else gradient.detach()
+            output = self._forward(x)
+            (gradient,) = torch.autograd.grad(output, x, y.to(output.dtype), create_graph=tracked)
+        return gradient
 
     def _norm(self) -> Tensor:
-        """An estimate of the largest singular value by power iteration on A^* A, raised by 1 % to act as a bound."""
+        """The norm from a known Gram scale; else an estimate by power iteration on A^* A, raised by 1 % to act as a bound."""
+        scale = self.gram_scale if self.gram_scale is not None else self.cogram_scale
+        if scale is not None:
+            return torch.tensor(math.sqrt(scale), dtype=torch.float64)
         reference = next(itertools.chain(self.parameters(), self.buffers()), torch.zeros(()))
         real = reference.dtype.to_real()
         generator = torch.Generator().manual_seed(0)
@@ -105,6 +114,13 @@ class LinearOperator(nn.Module, ABC):
                 if abs(value - previous) <= 1e-4 * value:
                     break
         return torch.as_tensor(1.01 * value, dtype=real, device=reference.device)
+
+    def _keep(self, name: str, value: Tensor) -> None:
+        """Make ``value`` an attribute that is moved and saved with the operator: learnable if it is an ``nn.Parameter``."""
+        if isinstance(value, nn.Parameter):
+            self.register_parameter(name, value)
+        else:
+            self.register_buffer(name, value.detach())
 
     # ------------------------------------------------------------------ what a user calls
     @property
@@ -273,7 +289,9 @@ class Composition(LinearOperator):
         self.left = left
         self.right = right
         self.range_dims = left.range_dims
-        self.complex_domain, self.complex_range = right.complex_domain, left.complex_range
+        # A factor that maps real to real and complex to complex passes on what its neighbour asks for or gives.
+        self.complex_domain = right.complex_domain or (left.complex_domain and not right.complex_range)
+        self.complex_range = left.complex_range or (right.complex_range and not left.complex_domain)
         self.gram_scale = _product(left.gram_scale, right.gram_scale)
         self.cogram_scale = _product(left.cogram_scale, right.cogram_scale)
 
@@ -370,6 +388,12 @@ class Scaled(LinearOperator):
     def extra_repr(self) -> str:
         """What ``repr`` shows."""
         return f"{self.scalar}"
+
+
+def cast_like(value: Tensor, x: Tensor) -> Tensor:
+    """A parameter in the precision of ``x``; complex stays complex and real stays real."""
+    real = x.dtype.to_real()
+    return value.to(real.to_complex() if value.is_complex() else real)
 
 
 def _product(first: float | None, second: float | None) -> float | None:

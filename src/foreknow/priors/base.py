@@ -1,11 +1,14 @@
 """The contract of a prior: value, proximal map, Moreau envelope, minimum-norm subgradient, conjugate, weight."""
 
+import copy
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
 from foreknow.errors import ParameterError, ShapeError, UnsupportedError
+from foreknow.operators.base import LinearOperator
 from foreknow.parameters import Fixed, Parameter, as_parameter
 from foreknow.shapes import squared_norm
 
@@ -25,10 +28,14 @@ class Prior(nn.Module, ABC):
         homogeneity: the degree k with R(c x) = c^k R(x) for c > 0 (1 for norms, 2 for squares, 0 for cones), or None.
         has_value: whether R can be evaluated (a plug-in denoiser cannot).
         has_prox: whether the proximal map is closed-form, or computed to full precision.
+        elementwise: whether R(x) is a sum of functions of one element each.
+        absolute: whether R depends on the moduli |x_i| only, and never falls as one of them grows.
     """
 
     convex: bool = True
     homogeneity: float | None = None
+    elementwise: bool = False
+    absolute: bool = False
     has_value: bool = True
     has_prox: bool = True
 
@@ -53,8 +60,10 @@ class Prior(nn.Module, ABC):
         message = f"{type(self).__name__} has no closed-form conjugate, so it gives no duality gap; the residual is the certificate"
         raise UnsupportedError(message)
 
-    def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+    def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:
         """The largest t in [0, 1] for which the conjugate of t z is finite; 1 where it is finite everywhere."""
+        if type(self)._conjugate is Prior._conjugate:  # noqa: SLF001
+            self._conjugate(z, weight)  # raises
         return torch.ones(z.shape[: z.ndim - self.event_dims], dtype=_real_dtype(z), device=z.device)
 
     def _subgradient(self, x: Tensor) -> Tensor:
@@ -63,6 +72,18 @@ class Prior(nn.Module, ABC):
             leaf = x.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self.value(leaf).sum(), leaf)
         return gradient
+
+    def _scaled(self, factor: float) -> "Prior":
+        """The prior with its weight multiplied; a combinator scales its parts instead."""
+        clone = self._clone()
+        clone.weight_parameter = Multiple.of(self.weight_parameter, factor)
+        return clone
+
+    def _over(self, event_dims: int) -> "Prior":
+        """The sum of this prior over further axes: slice by slice, unless a subclass can do better."""
+        from foreknow.priors.separable import Separable  # noqa: PLC0415  (the combinators build on this class)
+
+        return Separable(self, event_dims)
 
     def _symbol(self) -> str:
         """R(x) as `print(model)` writes it, with ``{x}`` where the variable goes."""
@@ -88,7 +109,7 @@ class Prior(nn.Module, ABC):
             (*batch,), real; infinite outside the set of an indicator. Its autograd gradient is the minimum-norm subgradient.
         """
         self._check(x)
-        return self._value(x, self._weight_like(x))
+        return self._value(x, self.weight_like(x))
 
     def prox(self, x: Tensor, step: float | Tensor = 1.0) -> Tensor:
         """The proximal map argmin_z 1/2 |z - x|^2 + step w R(z) (Moreau 1965).
@@ -98,7 +119,7 @@ class Prior(nn.Module, ABC):
             step: positive; a number, or a tensor that broadcasts against x.
         """
         self._check(x)
-        return self._prox(x, step * self._weight_like(x))
+        return self._prox(x, step * self.weight_like(x))
 
     def envelope(self, x: Tensor, step: float | Tensor = 1.0) -> Tensor:
         """The Moreau envelope min_z w R(z) + |z - x|^2 / (2 step): a smooth lower bound of the value.
@@ -128,17 +149,17 @@ class Prior(nn.Module, ABC):
             UnsupportedError: where there is no closed form.
         """
         self._check(z)
-        return self._conjugate(z, self._weight_like(z))
+        return self._conjugate(z, self.weight_like(z))
 
     def dual_scale(self, z: Tensor) -> Tensor:
         """The largest t in [0, 1] such that the conjugate of t z is finite, (*batch,): what makes a dual point feasible."""
         self._check(z)
-        return self._dual_scale(z, self._weight_like(z))
+        return self._dual_scale(z, self.weight_like(z))
 
     @property
     def formula(self) -> str:
         """The prior as `print(model)` writes it, with ``{x}`` where the variable goes."""
-        weight = self.weight
+        weight = self.weight.detach()
         if isinstance(self.weight_parameter, Fixed) and weight.ndim == 0 and float(weight) == 1.0:
             return self._symbol()
         return f"{float(weight):.4g} {self._symbol()}" if weight.ndim == 0 else f"w {self._symbol()}"
@@ -147,13 +168,106 @@ class Prior(nn.Module, ABC):
         """What ``repr`` shows."""
         return f"event_dims={self.event_dims}"
 
+    # ------------------------------------------------------------------ algebra
+    def __and__(self, other: "Prior") -> "Prior":
+        """The sum of two priors (all that is known, together), with a closed-form proximal map where there is one."""
+        from foreknow.priors.addition import add  # noqa: PLC0415
+
+        return add(self, other) if isinstance(other, Prior) else NotImplemented
+
+    def __matmul__(self, operator: LinearOperator) -> "Prior":
+        """The prior of A x: x -> w R(A x)."""
+        from foreknow.priors.composed import Composed  # noqa: PLC0415
+
+        return Composed(self, operator) if isinstance(operator, LinearOperator) else NotImplemented
+
+    def __mul__(self, factor: float) -> "Prior":
+        """The prior with its weight multiplied by a non-negative number."""
+        if not isinstance(factor, (int, float)):
+            return NotImplemented
+        if not 0 <= factor < math.inf:
+            message = f"a prior can be multiplied by a finite, non-negative number, not by {factor}"
+            raise ParameterError(message)
+        return self._scaled(float(factor))
+
+    __rmul__ = __mul__
+
+    def at(self, center: Tensor) -> "Prior":
+        """The prior around another center: x -> w R(x - center)."""
+        from foreknow.priors.translated import Translated  # noqa: PLC0415
+
+        return Translated(self, center)
+
+    def split(self) -> "tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]]":
+        """What a splitting algorithm needs: R(x) = g(x) + sum_j h_j(K_j x) with proximal maps for g and all h_j.
+
+        Returns:
+            g, or None where it is zero; and the pairs (h_j, K_j), the operators perhaps declared for any shape. The default is
+            (self, ()).
+
+        Raises:
+            UnsupportedError: where a part has neither a proximal map nor a splitting.
+        """
+        if not self.has_prox:
+            message = (
+                f"{type(self).__name__} has no proximal map and cannot be split into parts that have; use its envelope or value"
+            )
+            raise UnsupportedError(message)
+        return self, ()
+
+    def over(self, event_dims: int) -> "Prior":
+        """The sum of this prior over further axes, so that one value is computed over ``event_dims`` axes.
+
+        Tensors that the prior was given (weights, bounds, centers) broadcast against x as ever: ``NuclearNorm(w).over(3)`` may have
+        one weight a slice.
+
+        Raises:
+            ShapeError: if that is fewer axes than the prior has.
+        """
+        if event_dims == self.event_dims:
+            return self
+        if event_dims < self.event_dims:
+            message = f"{type(self).__name__} works on events of {self.event_dims} axes and cannot be used over {event_dims}"
+            raise ShapeError(message)
+        return self._over(event_dims)
+
     # ------------------------------------------------------------------ helpers for subclasses
+    def fitted(self, event_dims: int) -> "Prior":
+        """What a combinator takes of a part of fewer axes: `over`, if the tensors in it cannot be meant for other axes.
+
+        Raises:
+            ShapeError: if a weight has batch axes and it is not known where the further axes go.
+        """
+        if event_dims != self.event_dims:
+            for part in self.modules():
+                if isinstance(part, Prior) and part.weight.ndim > part.event_dims:
+                    message = (
+                        f"{type(part).__name__} has weights {tuple(part.weight.shape)} for events of {part.event_dims} axes, "
+                        f"but is used on {event_dims}; declare it with event_dims={event_dims}"
+                    )
+                    raise ShapeError(message)
+        return self.over(event_dims)
+
+    def _widened(self, event_dims: int) -> "Prior":
+        """A copy that counts more axes into the event: what `_over` is for a leaf that treats all elements alike."""
+        clone = self._clone()
+        clone.event_dims = event_dims
+        return clone
+
+    def _clone(self) -> "Prior":
+        """A shallow copy: the parameters, buffers and submodules are the same objects, but can be replaced in the copy."""
+        clone = copy.copy(self)
+        for name in ("_parameters", "_buffers", "_modules"):
+            clone.__dict__[name] = dict(self.__dict__[name])
+        return clone
+
     def _check(self, x: Tensor) -> None:
         if x.ndim < self.event_dims:
             message = f"{type(self).__name__} works on events of {self.event_dims} axes, not on a tensor of shape {tuple(x.shape)}"
             raise ShapeError(message)
 
-    def _weight_like(self, x: Tensor) -> Tensor:
+    def weight_like(self, x: Tensor) -> Tensor:
+        """The weight in the real dtype and on the device of ``x``."""
         return self.weight.to(device=x.device, dtype=_real_dtype(x))
 
     def _per_item(self, weight: Tensor) -> Tensor:
@@ -170,6 +284,24 @@ class Prior(nn.Module, ABC):
             )
             raise ShapeError(message)
         return weight.reshape(weight.shape[: weight.ndim - self.event_dims])
+
+
+class Multiple(Parameter):
+    """A parameter times a constant: what ``2.0 * prior`` makes of a learnable weight (the parameter stays shared)."""
+
+    def __init__(self, parameter: Parameter, factor: float) -> None:
+        super().__init__()
+        self.parameter = parameter
+        self.factor = factor
+
+    @staticmethod
+    def of(parameter: Parameter, factor: float) -> Parameter:
+        """``factor * parameter``, which is again `Fixed` if the parameter is."""
+        return Fixed(factor * parameter.value) if isinstance(parameter, Fixed) else Multiple(parameter, factor)
+
+    def forward(self) -> Tensor:
+        """The present value."""
+        return self.factor * self.parameter()
 
 
 def _real_dtype(x: Tensor) -> torch.dtype:

@@ -1,0 +1,288 @@
+"""A declared problem: components (operator, prior) and a noise model, before any data and any algorithm."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from foreknow.errors import DataError, ParameterError, ShapeError, UnsupportedError
+from foreknow.noise import Noise
+from foreknow.operators import Identity
+from foreknow.operators.base import LinearOperator
+from foreknow.priors.base import Prior
+from foreknow.shapes import Shape, expand_event, sum_event
+
+Coefficients = tuple[Tensor, ...]
+"""One tensor a component, (*batch, *domain of its operator)."""
+
+
+class Component(nn.Module):
+    """One part of the data: the signal A x of coefficients x that obey a prior.
+
+    Args:
+        prior: what is known of x; None if nothing is.
+        operator: A, from coefficients to signal; None for the identity. It may be declared for any shape.
+    """
+
+    def __init__(self, prior: Prior | None = None, operator: LinearOperator | None = None) -> None:
+        super().__init__()
+        self.prior = prior
+        self.operator = operator
+
+
+class Problem(nn.Module):
+    r"""Minimise D(sum_i A_i x_i; y) + sum_i R_i(x_i) over the coefficients x_i.
+
+    Args:
+        components: by name, in the order in which coefficients are listed.
+        noise: the data term D.
+        event_dims: number of trailing axes of one data item; if None, what the operators and priors imply.
+
+    Raises:
+        ParameterError: if there is no component, or a name cannot be an attribute.
+        ShapeError: if the components disagree about the number of axes.
+    """
+
+    def __init__(self, components: Mapping[str, Component], noise: Noise, event_dims: int | None = None) -> None:
+        super().__init__()
+        if not components:
+            message = "a model needs at least one component, such as Model(signal=Component(prior=L1(0.1)))"
+            raise ParameterError(message)
+        for name in components:
+            if not name.isidentifier():
+                message = f"the component name {name!r} must be a Python identifier"
+                raise ParameterError(message)
+        self.names: tuple[str, ...] = tuple(components)
+        self.noise = noise
+        self.event_dims = _event_dims(components) if event_dims is None else event_dims
+        operators = []
+        for name, component in components.items():
+            operator = Identity(domain_dims=self.event_dims) if component.operator is None else component.operator
+            if operator.range_dims != self.event_dims:
+                message = (
+                    f"the operator of component {name!r} gives signals of {operator.range_dims} axes, "
+                    f"but the data have {self.event_dims}; pass event_dims or change the operator"
+                )
+                raise ShapeError(message)
+            prior = component.prior
+            if prior is not None and prior.event_dims > operator.domain_dims:
+                message = (
+                    f"the prior of component {name!r} works on {prior.event_dims} axes, "
+                    f"but its coefficients have only {operator.domain_dims}"
+                )
+                raise ShapeError(message)
+            operators.append(operator)
+        self.operators = nn.ModuleList(operators)
+        self.priors = nn.ModuleList([_NoPrior() if c.prior is None else c.prior for c in components.values()])
+        self.shape: Shape | None = None
+
+    # ------------------------------------------------------------------ shapes
+    def onto(self, shape: Sequence[int]) -> "Problem":
+        """The same problem (sharing all parameters) for data items of shape ``shape``."""
+        if self.shape == tuple(shape):
+            return self
+        bound = Problem.__new__(Problem)
+        nn.Module.__init__(bound)
+        bound.names, bound.noise, bound.event_dims, bound.priors = self.names, self.noise, self.event_dims, self.priors
+        operators = []
+        for name, operator in zip(self.names, self.linear_operators(), strict=True):
+            try:
+                operators.append(operator.onto(tuple(shape)))
+            except ShapeError as error:
+                message = f"the operator of component {name!r} cannot give data of shape {tuple(shape)}: {error}"
+                raise ShapeError(message) from error
+        bound.operators = nn.ModuleList(operators)
+        bound.shape = tuple(shape)
+        return bound
+
+    def for_data(self, y: Tensor) -> "Problem":
+        """The same problem bound to the item shape of y, after checking y.
+
+        Raises:
+            DataError: if y is empty, not floating point, or has a value that is not finite.
+            ShapeError: if y has too few axes, or a component cannot give its shape.
+        """
+        if y.ndim < self.event_dims:
+            message = f"the data need at least {self.event_dims} axes (*batch, *item), but have shape {tuple(y.shape)}"
+            raise ShapeError(message)
+        if not (y.is_floating_point() or y.is_complex()):
+            message = f"the data must be floating point, not {y.dtype}; convert them with .float()"
+            raise DataError(message)
+        if y.numel() == 0:
+            message = f"the data are empty (shape {tuple(y.shape)})"
+            raise DataError(message)
+        if not bool(torch.isfinite(y).all()):
+            count = int((~torch.isfinite(y)).sum())
+            message = f"the data have {count} values that are NaN or infinite; remove or mask them first"
+            raise DataError(message)
+        return self.onto(y.shape[y.ndim - self.event_dims :])
+
+    def batch_shape(self, y: Tensor) -> Shape:
+        """The leading axes of the data."""
+        return tuple(y.shape[: y.ndim - self.event_dims])
+
+    def component_dims(self, index: int) -> int:
+        """Number of event axes of the coefficients of component ``index``."""
+        return self.linear_operators()[index].domain_dims
+
+    def zeros(self, y: Tensor) -> Coefficients:
+        """All-zero coefficients for the data y."""
+        batch = self.batch_shape(y)
+        zeros = []
+        for operator in self.linear_operators():
+            dtype = y.dtype.to_complex() if operator.complex_domain else y.dtype
+            zeros.append(torch.zeros(batch + operator.domain, dtype=dtype, device=y.device))
+        return tuple(zeros)
+
+    def expand(self, value: Tensor, index: int) -> Tensor:
+        """A number a batch item, shaped to broadcast against the coefficients of component ``index``."""
+        return expand_event(value, self.component_dims(index)) if value.ndim else value
+
+    def expand_data(self, value: Tensor) -> Tensor:
+        """A number a batch item, shaped to broadcast against the data."""
+        return expand_event(value, self.event_dims) if value.ndim else value
+
+    # ------------------------------------------------------------------ the linear map A = [A_1 ... A_k]
+    def synthesize(self, x: Coefficients) -> Tensor:
+        """sum_i A_i x_i, (*batch, *shape)."""
+        parts = self.parts(x)
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    def parts(self, x: Coefficients) -> tuple[Tensor, ...]:
+        """The signals A_i x_i."""
+        return tuple(operator(coefficients) for operator, coefficients in zip(self.linear_operators(), x, strict=True))
+
+    def adjoint(self, u: Tensor) -> Coefficients:
+        """(A_1^* u, ..., A_k^* u)."""
+        return tuple(operator.adjoint(u) for operator in self.linear_operators())
+
+    def squared_norm_bound(self) -> Tensor:
+        """A bound of the squared spectral norm of A: the sum of those of the A_i."""
+        bounds = [operator.norm().square() for operator in self.linear_operators()]
+        return torch.stack([bound.to(bounds[0]) for bound in bounds]).sum()
+
+    def cogram_scale(self) -> float | None:
+        """The c with A A^* = c I, where every component is a tight frame; else None."""
+        scales = [operator.cogram_scale for operator in self.linear_operators()]
+        return None if any(scale is None for scale in scales) else float(sum(scale for scale in scales if scale is not None))
+
+    # ------------------------------------------------------------------ the objective
+    def prior_value(self, x: Coefficients) -> Tensor:
+        """sum_i R_i(x_i), (*batch,)."""
+        total: Tensor | None = None
+        for index, (prior, coefficients) in enumerate(zip(self.declared_priors(), x, strict=True)):
+            value = sum_event(prior.value(coefficients), self.component_dims(index) - prior.event_dims)
+            total = value if total is None else total + value
+        if total is None:
+            message = "a problem has at least one component"
+            raise ParameterError(message)
+        return total
+
+    def objective(self, x: Coefficients, y: Tensor) -> Tensor:
+        """D(sum_i A_i x_i; y) + sum_i R_i(x_i), (*batch,)."""
+        return self.noise.value(self.synthesize(x), y, self.event_dims) + self.prior_value(x)
+
+    def prox(self, x: Coefficients, step: Tensor) -> Coefficients:
+        """The proximal map of every prior, with one step a batch item."""
+        priors = self.proximal_priors()
+        return tuple(
+            coefficients if prior is None else prior.prox(coefficients, self.expand(step, index))
+            for index, (prior, coefficients) in enumerate(zip(priors, x, strict=True))
+        )
+
+    def proximal_priors(self) -> tuple[Prior | None, ...]:
+        """The part g_i of each prior whose proximal map is closed form (`Prior.split`)."""
+        return tuple(prior.split()[0] for prior in self.declared_priors())
+
+    def composed_priors(self) -> tuple[tuple[int, Prior, LinearOperator], ...]:
+        """The parts h_j(K_j x_i) of all priors, as (i, h_j, K_j bound to the coefficients)."""
+        return tuple(
+            (index, inner_prior, operator.on(self.linear_operators()[index].domain))
+            for index, prior in enumerate(self.declared_priors())
+            for inner_prior, operator in prior.split()[1]
+        )
+
+    def require_proximal(self, algorithm: str) -> None:
+        """Check that every prior has a proximal map of its own.
+
+        Raises:
+            UnsupportedError: naming the component whose prior must be split.
+        """
+        for name, prior in zip(self.names, self.declared_priors(), strict=True):
+            if prior.split()[1]:
+                message = (
+                    f"{algorithm} needs the proximal map of the prior of component {name!r}, which has none; use PDHG() or ADMM()"
+                )
+                raise UnsupportedError(message)
+
+    @property
+    def convex(self) -> bool:
+        """Whether every prior is convex, so that optimality can be certified."""
+        return all(prior.convex for prior in self.declared_priors())
+
+    @property
+    def formula(self) -> str:
+        """The minimisation that the problem states."""
+        variables = [f"x_{name}" for name in self.names]
+        signal = " + ".join(
+            variable if isinstance(operator, Identity) else f"{_operator_name(operator)} {variable}"
+            for variable, operator in zip(variables, self.linear_operators(), strict=True)
+        )
+        bracketed = f"({signal})" if len(variables) > 1 else signal
+        terms = [self.noise.formula.format(y="y", z=bracketed)]
+        for variable, prior in zip(variables, self.declared_priors(), strict=True):
+            if not isinstance(prior, _NoPrior):
+                terms.append(prior.formula.format(x=variable))
+        return f"minimise over {', '.join(variables)}:  " + "  +  ".join(terms)
+
+    def linear_operators(self) -> tuple[LinearOperator, ...]:
+        """A_1 ... A_k."""
+        return tuple(cast("LinearOperator", operator) for operator in self.operators)
+
+    def declared_priors(self) -> tuple[Prior, ...]:
+        """R_1 ... R_k."""
+        return tuple(cast("Prior", prior) for prior in self.priors)
+
+
+class _NoPrior(Prior):
+    """The prior of a component of which nothing is known: R = 0."""
+
+    homogeneity = 1.0
+
+    def _value(self, x: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        return torch.zeros(x.shape[: x.ndim - self.event_dims], dtype=x.dtype.to_real(), device=x.device)
+
+    def _prox(self, x: Tensor, threshold: Tensor) -> Tensor:  # noqa: ARG002
+        return x
+
+    def _conjugate(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        zero = (z == 0).flatten(z.ndim - self.event_dims).all(dim=-1)
+        return torch.where(zero, 0.0, torch.inf).to(z.dtype.to_real())
+
+    def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        zero = (z == 0).flatten(z.ndim - self.event_dims).all(dim=-1)
+        return torch.where(zero, 1.0, 0.0).to(z.dtype.to_real())
+
+    def split(self) -> tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]]:
+        return None, ()
+
+
+def _event_dims(components: Mapping[str, Component]) -> int:
+    ranges = {name: c.operator.range_dims for name, c in components.items() if c.operator is not None}
+    if ranges:
+        if len(set(ranges.values())) > 1:
+            message = f"the operators of the components give signals of different numbers of axes: {ranges}"
+            raise ShapeError(message)
+        return next(iter(ranges.values()))
+    return max((c.prior.event_dims for c in components.values() if c.prior is not None), default=1)
+
+
+def _operator_name(operator: LinearOperator) -> str:
+    inner = getattr(operator, "operator", None)
+    if type(operator).__name__ == "Adjoint" and isinstance(inner, LinearOperator):
+        return f"{type(inner).__name__}^*"
+    return type(operator).__name__

@@ -1,0 +1,6 @@
+"""Reports: one self-contained HTML file from small composable blocks, and the pictures of sound that go into it."""
+
+from foreknow.report.blocks import Audio, Block, Facts, Figure, Notice, Picture, Severity, Table, Text
+from foreknow.report.document import Report, Section
+
+__all__ = ["Audio", "Block", "Facts", "Figure", "Notice", "Picture", "Report", "Section", "Severity", "Table", "Text"]

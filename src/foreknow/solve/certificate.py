@@ -1,0 +1,169 @@
+"""How far from optimal: duality gaps that are never optimistic, and residuals where there is no gap."""
+
+import enum
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foreknow.errors import UnsupportedError
+from foreknow.noise import Exact
+from foreknow.priors.base import Prior
+from foreknow.problem import Coefficients, Problem
+from foreknow.shapes import sum_event
+from foreknow.solve.algorithm import Iterate
+
+
+class CertificateKind(enum.Enum):
+    """What a certificate measures."""
+
+    DUALITY_GAP = "duality gap"
+    FIXED_POINT_RESIDUAL = "fixed-point residual"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A measure of what is left to gain.
+
+    Attributes:
+        kind: a duality gap bounds ``objective - optimum`` from above; a fixed-point residual is the relative change that one more
+            step makes, and bounds nothing.
+        absolute: (*batch,), float64.
+        relative: (*batch,), float64: the gap over the objective, or the residual over the size of the iterate.
+    """
+
+    kind: CertificateKind
+    absolute: Tensor
+    relative: Tensor
+
+    @property
+    def worst(self) -> float:
+        """The largest relative value in the batch."""
+        return float(self.relative.max())
+
+
+def in_double(problem: Problem, y: Tensor, iterate: Iterate) -> Iterate:
+    """The candidate in double precision and, for an `Exact` data term, moved onto the constraint sum_i A_i x_i = y.
+
+    A component of a tight frame (A A^* = c I) absorbs the residual r by x + A^* r / c; of several, the one whose move costs least,
+    chosen for the whole batch. Certificates and objectives are of this point.
+    """
+    double = Iterate(
+        tuple(as_double(x) for x in iterate.coefficients),
+        None if iterate.data_dual is None else as_double(iterate.data_dual),
+        tuple(as_double(v) for v in iterate.prior_duals),
+    )
+    if not isinstance(problem.noise, Exact):
+        return double
+    x = double.coefficients
+    residual = as_double(y) - problem.synthesize(x)
+    best: Coefficients | None = None
+    least = torch.inf
+    for index, operator in enumerate(problem.linear_operators()):
+        if operator.cogram_scale is None:
+            continue
+        moved = (*x[:index], x[index] + operator.adjoint(residual) / operator.cogram_scale, *x[index + 1 :])
+        value = float(problem.prior_value(moved).sum())
+        if best is None or value < least:
+            best, least = moved, value
+    return double if best is None else Iterate(best, double.data_dual, double.prior_duals)
+
+
+def duality_gap(problem: Problem, y: Tensor, iterate: Iterate) -> Certificate | None:
+    r"""The Fenchel-Rockafellar gap of a candidate, evaluated in float64 with a scaled, feasible dual point.
+
+    For min_x D(Ax; y) + sum_i g_i(x_i) + sum_j h_j(K_j x), any u, v_j give the bound
+    -D^*(u) - sum_j h_j^*(v_j) - sum_i g_i^*(-A_i^* u - sum_j K_j^* v_j) of the optimum from below (Rockafellar 1970, theorem 31.2).
+    u is the gradient of the data term or the algorithm's own dual; all are scaled by the largest t <= 1 that makes every conjugate
+    finite. A component without a proximal part needs A_i^* u = -K^* v exactly: u is then computed from v, which takes an
+    orthogonal A_i.
+
+    Args:
+        problem: bound to the shape of y; convex.
+        y: the data, (*batch, *shape).
+        iterate: the candidate, as `in_double` gives it.
+
+    Returns:
+        The certificate, or None where no finite gap can be had (no conjugate in closed form, not convex).
+    """
+    if not problem.convex:
+        return None
+    with torch.no_grad():
+        try:
+            return _gap_inas_double(problem, as_double(y), iterate)
+        except UnsupportedError:
+            return None
+
+
+def _gap_inas_double(problem: Problem, y: Tensor, iterate: Iterate) -> Certificate | None:
+    x = iterate.coefficients
+    composed = problem.composed_priors()
+    if len(iterate.prior_duals) != len(composed):
+        return None
+    v = iterate.prior_duals
+    z = problem.synthesize(x)
+    data_value = problem.noise.value(z, y, problem.event_dims)
+    primal = data_value + problem.prior_value(x)
+
+    pulled: list[Tensor | None] = [None] * len(x)  # sum_j K_j^* v_j for each component
+    for (index, _, operator), dual in zip(composed, v, strict=True):
+        back = operator.adjoint(dual)
+        present = pulled[index]
+        pulled[index] = back if present is None else present + back
+    u = _data_dual(problem, y, z, iterate, pulled)
+    if u is None:
+        return None
+
+    scale = problem.noise.dual_scale(u, problem.event_dims)
+    for (_, prior, operator), dual in zip(composed, v, strict=True):
+        scale = torch.minimum(scale, _least(prior.dual_scale(dual), len(operator.range) - prior.event_dims))
+    slopes_of_data = problem.adjoint(u)
+    proximal = problem.proximal_priors()
+    slopes: list[tuple[int, Prior, Tensor]] = []
+    for index, part in enumerate(proximal):
+        if part is None:
+            continue
+        pull = pulled[index]
+        slope = -slopes_of_data[index] if pull is None else -slopes_of_data[index] - pull
+        slopes.append((index, part, slope))
+        scale = torch.minimum(scale, _least(part.dual_scale(slope), problem.component_dims(index) - part.event_dims))
+
+    dual_terms = [problem.noise.conjugate(problem.expand_data(scale) * u, y, problem.event_dims)]
+    for (_, prior, operator), dual in zip(composed, v, strict=True):
+        shaped = scale.reshape(scale.shape + (1,) * len(operator.range)) if scale.ndim else scale
+        dual_terms.append(sum_event(prior.conjugate(shaped * dual), len(operator.range) - prior.event_dims))
+    for index, prior, slope in slopes:
+        value = prior.conjugate(problem.expand(scale, index) * slope)
+        dual_terms.append(sum_event(value, problem.component_dims(index) - prior.event_dims))
+    dual = -torch.stack(dual_terms).sum(dim=0)
+    magnitude = primal.abs() + torch.stack([term.abs() for term in dual_terms]).sum(dim=0)
+    rounding = 64 * torch.finfo(torch.float64).eps * magnitude
+    absolute = (primal - dual).clamp_min(0) + rounding
+    absolute = torch.where(torch.isfinite(absolute), absolute, torch.inf)
+    relative = absolute / primal.abs().clamp_min(torch.finfo(torch.float64).tiny)
+    return Certificate(CertificateKind.DUALITY_GAP, absolute, relative)
+
+
+def _data_dual(problem: Problem, y: Tensor, z: Tensor, iterate: Iterate, pulled: list[Tensor | None]) -> Tensor | None:
+    """The dual variable u of the data term, or None where the equality that a component asks for cannot be met."""
+    free = [index for index, prior in enumerate(problem.proximal_priors()) if prior is None]
+    if len(free) > 1:
+        return None
+    if free:
+        operator = problem.linear_operators()[free[0]]
+        back = pulled[free[0]]
+        if back is None or operator.gram_scale is None or operator.cogram_scale is None:
+            return None
+        return -operator(back) / operator.cogram_scale
+    if iterate.data_dual is not None:
+        return iterate.data_dual
+    return problem.noise.gradient(z, y) if problem.noise.smooth else None
+
+
+def _least(value: Tensor, dims: int) -> Tensor:
+    return value.flatten(value.ndim - dims).amin(dim=-1) if dims else value
+
+
+def as_double(x: Tensor) -> Tensor:
+    """X in float64 or complex128."""
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)

@@ -1,0 +1,211 @@
+"""The one loop that every algorithm shares: step, look at the certificate, stop, and say why."""
+
+import enum
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foreknow.errors import DataError, ParameterError, ShapeError
+from foreknow.problem import Coefficients, Problem
+from foreknow.solve.algorithm import Algorithm, Iterate
+from foreknow.solve.blocks import add, norm
+from foreknow.solve.certificate import Certificate, CertificateKind, as_double, duality_gap, in_double
+
+
+class Status(enum.Enum):
+    """Why the loop ended."""
+
+    CONVERGED = "converged: the certificate is below the tolerance"
+    ITERATION_LIMIT = "stopped at the iteration limit before the certificate was below the tolerance"
+    STALLED = "stalled: the certificate no longer falls, as happens at the precision of the data type; use float64 for more"
+
+
+class ConvergenceWarning(UserWarning):
+    """A solution is returned that is farther from optimal than was asked for."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress callback is told at every look at the certificate."""
+
+    iteration: int
+    max_iterations: int
+    certificate: Certificate
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solver returns.
+
+    Attributes:
+        coefficients: x_i by component name, (*batch, *domain of A_i).
+        components: the signals A_i x_i by name, (*batch, *shape).
+        objective: (*batch,), float64.
+        certificate: how far from optimal the coefficients are; see `Certificate`.
+        iterations: number of steps taken.
+        status: why the solver stopped.
+        seconds: wall-clock time.
+        algorithm: the method used.
+        history: (iteration, worst relative certificate) at each look.
+        dual: the final iterate's dual variables, for warm starts and proofs.
+    """
+
+    coefficients: dict[str, Tensor]
+    components: dict[str, Tensor]
+    objective: Tensor
+    certificate: Certificate
+    iterations: int
+    status: Status
+    seconds: float
+    algorithm: str
+    history: tuple[tuple[int, float], ...]
+    dual: Iterate
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate is below the tolerance."""
+        return self.status is Status.CONVERGED
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.components[name]
+
+    def __str__(self) -> str:
+        objective = f"{float(self.objective.sum()):.8g}"
+        return (
+            f"{self.algorithm}: {self.status.name.lower().replace('_', ' ')} after {self.iterations} iterations "
+            f"({self.seconds:.3g} s); objective {objective}, relative {self.certificate.kind.value} {self.certificate.worst:.2e}"
+        )
+
+
+def minimize(
+    problem: Problem,
+    y: Tensor,
+    algorithm: Algorithm,  # type: ignore[type-arg]
+    *,
+    tolerance: float = 1e-5,
+    max_iterations: int = 5000,
+    start: Coefficients | None = None,
+    look_every: int = 10,
+    callback: Callable[[Progress], None] | None = None,
+) -> Solution:
+    """Run an algorithm until every batch item has a relative certificate below ``tolerance``.
+
+    Args:
+        problem: what to minimise.
+        y: the data, (*batch, *shape), finite.
+        algorithm: how.
+        tolerance: relative duality gap (relative fixed-point residual where no gap can be had).
+        max_iterations: number of steps after which the loop gives up.
+        start: initial coefficients, one tensor a component; zeros if None.
+        look_every: steps between two looks at the certificate, which costs about as much as a step or two.
+        callback: told the progress at every look.
+
+    Raises:
+        DataError, ShapeError: if the data or the start do not fit; DataError if the iteration leaves the finite numbers.
+        UnsupportedError: if the algorithm cannot treat the problem.
+    """
+    if not tolerance > 0 or max_iterations < 1 or look_every < 1:
+        message = f"tolerance ({tolerance}), max_iterations ({max_iterations}) and look_every ({look_every}) must be positive"
+        raise ParameterError(message)
+    began = time.perf_counter()
+    bound = problem.for_data(y)
+    algorithm.check(bound)
+    history: list[tuple[int, float]] = []
+    with torch.no_grad():
+        state = algorithm.init(bound, y, _checked_start(bound, y, start))
+        status = Status.ITERATION_LIMIT
+        best: tuple[Iterate, Certificate] | None = None
+        mark, looks_since_mark = float("inf"), 0
+        iteration = 0
+        while True:
+            stride = min(1 if iteration == 0 else look_every - iteration % look_every, max_iterations - iteration)
+            for _ in range(stride):
+                previous, state = state, algorithm.step(bound, y, state)
+            iteration += stride
+            candidate = algorithm.iterate(bound, y, state)
+            if not bool(torch.isfinite(_total(candidate.coefficients))):
+                message = (
+                    f"{algorithm.name} left the finite numbers at iteration {iteration}; scale the data nearer to 1 or use float64"
+                )
+                raise DataError(message)
+            candidate = in_double(bound, y, candidate)
+            certificate = duality_gap(bound, y, candidate)
+            if certificate is None:
+                certificate = _residual(bound, algorithm.iterate(bound, y, previous), candidate)
+            history.append((iteration, certificate.worst))
+            if best is None or certificate.worst < best[1].worst:
+                best = (candidate, certificate)
+            looks_since_mark += 1
+            if certificate.worst < 0.95 * mark:
+                mark, looks_since_mark = certificate.worst, 0
+            if callback is not None:
+                callback(Progress(iteration, max_iterations, certificate, tolerance))
+            if certificate.worst <= tolerance:
+                status = Status.CONVERGED
+            elif looks_since_mark >= _PATIENCE:
+                status = Status.STALLED
+            elif iteration < max_iterations:
+                continue
+            break
+        return _solution(bound, y, algorithm.name, status, best, iteration, time.perf_counter() - began, tuple(history))
+
+
+_PATIENCE = 200  # looks without a certificate 5 % better than the last mark before the loop calls itself stalled
+
+
+def _solution(
+    problem: Problem,
+    y: Tensor,
+    algorithm: str,
+    status: Status,
+    best: tuple[Iterate, Certificate],
+    iterations: int,
+    seconds: float,
+    history: tuple[tuple[int, float], ...],
+) -> Solution:
+    candidate, certificate = best
+    objective = problem.objective(candidate.coefficients, as_double(y))
+    coefficients = tuple(x.to(like.dtype) for x, like in zip(candidate.coefficients, problem.zeros(y), strict=True))
+    parts = problem.parts(coefficients)
+    return Solution(
+        coefficients=dict(zip(problem.names, coefficients, strict=True)),
+        components=dict(zip(problem.names, parts, strict=True)),
+        objective=objective,
+        certificate=certificate,
+        iterations=iterations,
+        status=status,
+        seconds=seconds,
+        algorithm=algorithm,
+        history=history,
+        dual=candidate,
+    )
+
+
+def _residual(problem: Problem, before: Iterate, after: Iterate) -> Certificate:
+    """The change of the last step, relative to the iterate."""
+    size = norm(problem, after.coefficients).double()
+    change = norm(problem, add(after.coefficients, tuple(as_double(x) for x in before.coefficients), -1)).double()
+    relative = torch.where(change == 0, torch.zeros_like(change), change / size.clamp_min(torch.finfo(torch.float64).tiny))
+    return Certificate(CertificateKind.FIXED_POINT_RESIDUAL, change, relative)
+
+
+def _total(x: Coefficients) -> Tensor:
+    return torch.stack([part.abs().sum().double() for part in x]).sum()
+
+
+def _checked_start(problem: Problem, y: Tensor, start: Coefficients | None) -> Coefficients:
+    zeros = problem.zeros(y)
+    if start is None:
+        return zeros
+    if len(start) != len(zeros):
+        message = f"the start has {len(start)} tensors, but the problem has the {len(zeros)} components {problem.names}"
+        raise ShapeError(message)
+    for name, given, zero in zip(problem.names, start, zeros, strict=True):
+        if given.shape != zero.shape:
+            message = f"the start of component {name!r} has shape {tuple(given.shape)}, but needs {tuple(zero.shape)}"
+            raise ShapeError(message)
+    return tuple(given.to(zero) for given, zero in zip(start, zeros, strict=True))
