@@ -14,7 +14,9 @@ from foreknow.priors.weighted_nuclear import WeightedNuclearNorm
 
 _EXACT = Accuracy(tolerance=1e-14, max_iterations=200_000)
 _GENERATOR = torch.Generator().manual_seed(7)
-_RANK_ONE = torch.randn(5, 1, generator=_GENERATOR, dtype=torch.float64) @ torch.randn(1, 4, generator=_GENERATOR, dtype=torch.float64)
+_RANK_ONE = torch.randn(5, 1, generator=_GENERATOR, dtype=torch.float64) @ torch.randn(
+    1, 4, generator=_GENERATOR, dtype=torch.float64
+)
 _ORTHOGONAL = torch.linalg.qr(torch.randn(5, 4, generator=_GENERATOR, dtype=torch.float64)).Q
 _STEPS = torch.tensor([1.0, 1.0, 1.0, -0.5, -0.5, 2.0, 2.0, 2.0], dtype=torch.float64)
 
@@ -42,7 +44,7 @@ EXAMPLES = (
     ),
     PriorExample("nuclear-flat-weights", _flat_weights, (3, 4), conjugate=False),
     PriorExample("rank", Rank, (4, 3), complex=True, conjugate=False, minimum_norm=False),
-    PriorExample("rank-ball", lambda weight: RankBall(2), (4, 3), complex=True, weighted=False, conjugate=False, minimum_norm=False),  # noqa: ARG005
+    PriorExample("rank-ball", lambda _: RankBall(2), (4, 3), complex=True, weighted=False, conjugate=False, minimum_norm=False),
     PriorExample("nuclear-local", lambda weight: LocalNuclearNorm((2, 2), weight), (2, 3, 4), complex=True),
     PriorExample("nuclear-tensor-even", TensorNuclearNorm, (2, 3, 4), complex=True),
     PriorExample("nuclear-tensor-odd", TensorNuclearNorm, (3, 2, 3)),

@@ -483,6 +483,23 @@ def test_dual_scale_is_the_largest(example, dtype):
     assert bool((finite == (scale >= beyond)).all())
 
 
+@each_case(lambda prior, _: prior.has_value and prior.convex)
+def test_flat_part(example, dtype):
+    """R never grows along it; it is a projection (Moreau: z = flat + rest, at right angles); without it `dual_scale` can help."""
+    prior = build(example)
+    z = draw(example, dtype, (20,), salt=4)
+    flat = prior.flat_part(z)
+    slack = accuracy(example, dtype)
+    torch.testing.assert_close(prior.flat_part(flat), flat, atol=slack, rtol=1e-5)
+    torch.testing.assert_close(prior.flat_part(z - flat), torch.zeros_like(z), atol=slack, rtol=0)
+    product = inner(flat, z - flat, prior.event_dims)
+    torch.testing.assert_close(product, torch.zeros_like(product), atol=20 * slack, rtol=0)
+    x = finite_points(prior, example, dtype, (20,))
+    assert bool((prior.value(x + 3.0 * flat) <= prior.value(x) + slack * (1 + prior.value(x))).all())
+    if example.conjugate:
+        assert bool((prior.dual_scale(z - flat) > 0).all())
+
+
 # ------------------------------------------------------------------------------------------------------------------- the object
 @each_case(lambda prior, _: isinstance(prior, Indicator))
 def test_a_projection_is_idempotent(example, dtype):

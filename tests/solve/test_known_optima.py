@@ -11,6 +11,7 @@ from torch import Tensor
 
 from foreknow import L1, Component, Exact, Gaussian, GroupL2, Huber, Model, NonNegative, NuclearNorm
 from foreknow.operators import FiniteDifference, Matrix
+from foreknow.priors import TotalVariation1D
 from foreknow.solve import ADMM, FISTA, PDHG, Algorithm, CertificateKind, ForwardBackward, RobustPCA, minimize
 
 

@@ -46,6 +46,7 @@ class StationaryWavelet(LinearOperator):
         self.filter_bank = as_filter_bank(filters, learnable=learnable)
         self.levels = levels
         self.range_dims = self.domain_dims + 1
+        self._kept: tuple[tuple[Shape, torch.dtype, torch.device], Tensor, Tensor] | None = None
 
     def kinds(self) -> list[tuple[int, str]]:
         """The level (1 is the finest) and kind of each band in order; a letter an axis, "a" approximation and "d" detail."""
@@ -57,20 +58,35 @@ class StationaryWavelet(LinearOperator):
         axes = event_axes(self.domain_dims)
         shape = tuple(x.shape[x.ndim - self.domain_dims :])
         responses = self._responses(shape, x)
-        spectrum = torch.fft.fftn(x, dim=axes).unsqueeze(-self.range_dims)
-        output = torch.fft.ifftn(spectrum * responses, dim=axes)
-        return output if x.is_complex() else output.real
+        if x.is_complex():
+            return torch.fft.ifftn(torch.fft.fftn(x, dim=axes).unsqueeze(-self.range_dims) * responses, dim=axes)
+        spectrum = torch.fft.rfftn(x, dim=axes).unsqueeze(-self.range_dims)
+        return torch.fft.irfftn(spectrum * responses, shape, dim=axes)
 
     def _adjoint(self, y: Tensor) -> Tensor:
         axes = event_axes(self.domain_dims)
-        spectrum = (torch.fft.fftn(y, dim=axes) * self._responses(self.domain, y).conj()).sum(dim=-self.range_dims)
-        output = torch.fft.ifftn(spectrum, dim=axes)
-        return output if y.is_complex() else output.real
+        responses = self._responses(self.domain, y).conj()
+        if y.is_complex():
+            return torch.fft.ifftn((torch.fft.fftn(y, dim=axes) * responses).sum(dim=-self.range_dims), dim=axes)
+        return torch.fft.irfftn((torch.fft.rfftn(y, dim=axes) * responses).sum(dim=-self.range_dims), self.domain, dim=axes)
 
     def _responses(self, shape: Shape, x: Tensor) -> Tensor:
-        """The frequency response of each band, (bands, *shape), in the order of `kinds`."""
+        """The frequency response of each band in the order of `kinds`, (bands, *shape); for real x half of the last axis.
+
+        The last one is kept, unless it carries gradients: an iteration asks for the same one again and again.
+        """
         filters = self.filter_bank()
+        key = (shape, x.dtype, x.device)
+        if not filters.requires_grad and self._kept is not None and self._kept[0] == key and torch.equal(self._kept[1], filters):
+            return self._kept[2]
+        responses = self._compute_responses(filters, shape, x)
+        self._kept = None if filters.requires_grad else (key, filters.detach().clone(), responses)
+        return responses
+
+    def _compute_responses(self, filters: Tensor, shape: Shape, x: Tensor) -> Tensor:
         products = [self._axis_responses(filters, size) for size in shape]
+        if not x.is_complex():
+            products[-1] = products[-1][..., : shape[-1] // 2 + 1]
         bands = []
         for level, kind in self.kinds():
             band = torch.ones((), dtype=torch.complex128, device=x.device)

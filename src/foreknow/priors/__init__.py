@@ -37,6 +37,7 @@ from foreknow.priors.sparse_group import SparseGroup
 from foreknow.priors.sum import Sum
 from foreknow.priors.tensor_nuclear import TensorNuclearNorm
 from foreknow.priors.total_variation import AnisotropicTotalVariation, TotalVariation
+from foreknow.priors.total_variation_1d import TotalVariation1D
 from foreknow.priors.translated import Translated
 from foreknow.priors.weighted_nuclear import WeightedNuclearNorm
 
@@ -84,6 +85,7 @@ __all__ = [
     "Sum",
     "TensorNuclearNorm",
     "TotalVariation",
+    "TotalVariation1D",
     "Translated",
     "WeightedNuclearNorm",
 ]

@@ -11,10 +11,10 @@ from foreknow.shapes import inner, squared_norm
 
 
 class AffineSet(Indicator):
-    """{x: A x = b}: conservation laws, known sums, exact measurements. The projection is x - A^+ (A x - b).
+    """{x: A x = b}: conservation laws, known sums, exact measurements.
 
-    The pseudo-inverse is computed once, in float64; redundant rows are allowed. Events have one axis; for complex x give a complex
-    or real matrix, for real x a real one.
+    The projection is x - A^+ (A x - b) (Parikh and Boyd 2014, section 6.2). The pseudo-inverse is computed once, in float64;
+    redundant rows are allowed. Events have one axis; for complex x give a complex or real matrix, for real x a real one.
 
     Args:
         matrix: A, (M, N), a tensor or a `Matrix`.
@@ -71,6 +71,9 @@ class AffineSet(Indicator):
 
     def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:
         return torch.isfinite(self._conjugate(z, weight)).to(z.real.dtype)
+
+    def _flat_part(self, z: Tensor) -> Tensor:
+        return z - self._row_part(z)
 
     def _symbol(self) -> str:
         return "[A {x} = b]"

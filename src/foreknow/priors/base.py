@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foreknow.errors import ParameterError, ShapeError, UnsupportedError
 from foreknow.operators.base import LinearOperator
 from foreknow.parameters import Fixed, Parameter, as_parameter
+from foreknow.priors.multiple import Multiple
 from foreknow.shapes import squared_norm
 
 
@@ -22,8 +23,14 @@ class Prior(nn.Module, ABC):
     device of x (real where x is complex) that broadcast against x: shape (), or (\*batch, 1, ..., 1) for one weight a batch
     item. Only element-wise priors accept one weight an element; the others check with `_per_item`.
 
+    Args:
+        weight: w, non-negative; a number, a tensor as above, or a `Parameter`.
+        event_dims: number of trailing axes that one value is computed over, at least 1.
+
+    Raises:
+        ParameterError: if ``event_dims`` is below 1.
+
     Attributes:
-        event_dims: number of trailing axes that one value is computed over.
         convex: whether R is convex (else certificates are not available).
         homogeneity: the degree k with R(c x) = c^k R(x) for c > 0 (1 for norms, 2 for squares, 0 for cones), or None.
         has_value: whether R can be evaluated (a plug-in denoiser cannot).
@@ -65,6 +72,10 @@ class Prior(nn.Module, ABC):
         if type(self)._conjugate is Prior._conjugate:  # noqa: SLF001
             self._conjugate(z, weight)  # raises
         return torch.ones(z.shape[: z.ndim - self.event_dims], dtype=_real_dtype(z), device=z.device)
+
+    def _flat_part(self, z: Tensor) -> Tensor:
+        """The projection of z onto the directions that R never grows along; only 0, unless a subclass knows better."""
+        return torch.zeros_like(z)
 
     def _subgradient(self, x: Tensor) -> Tensor:
         """The subgradient that automatic differentiation gives; a subclass whose value needs more care overrides `_value`."""
@@ -155,6 +166,21 @@ class Prior(nn.Module, ABC):
         """The largest t in [0, 1] such that the conjugate of t z is finite, (*batch,): what makes a dual point feasible."""
         self._check(z)
         return self._dual_scale(z, self.weight_like(z))
+
+    def flat_part(self, z: Tensor) -> Tensor:
+        """The projection of z onto the cone of all d along which R never grows, R(x + s d) <= R(x) for all s > 0.
+
+        The conjugate is infinite at every multiple of z unless this is 0 (the closure of the cone of its domain is the polar cone
+        of those d; Rockafellar 1970, theorem 13.3): what rounding leaves here no `dual_scale` can mend.
+
+        Args:
+            z: (*batch, *event).
+
+        Returns:
+            Of the shape of z: 0 for a norm, z itself projected for a convex cone, the mean for what ignores constants.
+        """
+        self._check(z)
+        return self._flat_part(z)
 
     @property
     def formula(self) -> str:
@@ -284,24 +310,6 @@ class Prior(nn.Module, ABC):
             )
             raise ShapeError(message)
         return weight.reshape(weight.shape[: weight.ndim - self.event_dims])
-
-
-class Multiple(Parameter):
-    """A parameter times a constant: what ``2.0 * prior`` makes of a learnable weight (the parameter stays shared)."""
-
-    def __init__(self, parameter: Parameter, factor: float) -> None:
-        super().__init__()
-        self.parameter = parameter
-        self.factor = factor
-
-    @staticmethod
-    def of(parameter: Parameter, factor: float) -> Parameter:
-        """``factor * parameter``, which is again `Fixed` if the parameter is."""
-        return Fixed(factor * parameter.value) if isinstance(parameter, Fixed) else Multiple(parameter, factor)
-
-    def forward(self) -> Tensor:
-        """The present value."""
-        return self.factor * self.parameter()
 
 
 def _real_dtype(x: Tensor) -> torch.dtype:

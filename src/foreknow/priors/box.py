@@ -5,8 +5,8 @@ from torch import Tensor
 
 from foreknow.errors import ParameterError
 from foreknow.priors.base import Prior
-from foreknow.priors.indicator import Indicator, require_real
-from foreknow.shapes import sum_event
+from foreknow.priors.indicator import Indicator, require_real, rounding_tolerance
+from foreknow.shapes import expand_event, squared_norm, sum_event
 
 
 class Box(Indicator):
@@ -52,10 +52,17 @@ class Box(Indicator):
 
     def _conjugate(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
         low, high = self.bounds(z)
+        flat = self._flat_part(z)  # what points to an infinite bound; rounding, if small, as for the cones of `Indicator`
+        small = squared_norm(flat, self.event_dims) <= rounding_tolerance(z) ** 2 * squared_norm(z, self.event_dims)
+        z = torch.where(expand_event(small, self.event_dims), z - flat, z)
         return sum_event(torch.where(z > 0, z * high, torch.where(z < 0, z * low, 0.0)), self.event_dims)
 
     def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:
         return torch.isfinite(self._conjugate(z, weight)).to(z.dtype)
+
+    def _flat_part(self, z: Tensor) -> Tensor:
+        low, high = self.bounds(z)
+        return torch.clamp(z, torch.where(torch.isinf(low), low, 0.0), torch.where(torch.isinf(high), high, 0.0))
 
     def _over(self, event_dims: int) -> Prior:
         return self._widened(event_dims)

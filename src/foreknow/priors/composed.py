@@ -74,6 +74,14 @@ class Composed(Prior):
         u, inside = self._pull(z)
         return torch.where(inside, self.prior.dual_scale(u), 0.0)
 
+    def _flat_part(self, z: Tensor) -> Tensor:
+        """The part in the kernel of A; that of R behind A is left to R."""
+        scale = self.operator.cogram_scale
+        if scale is None:
+            return super()._flat_part(z)
+        operator = self._bound(z)
+        return z - operator.adjoint(operator(z)) / scale
+
     def split(self) -> tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]]:
         """The prior itself where its proximal map is closed form, else R behind A."""
         if self.has_prox:

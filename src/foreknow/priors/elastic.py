@@ -15,6 +15,7 @@ class Elastic(Prior):
 
     Its proximal map is that of R at (x + t mean) / (1 + t) with the step over 1 + t, where t = step w (Combettes and Wajs 2005,
     lemma 2.6); its conjugate is finite everywhere if w > 0.
+    ``subgradient`` adds those of the parts: of minimum norm where the kinks of R are at 0 and the mean is 0.
 
     Args:
         prior: R, with a proximal map and a value.

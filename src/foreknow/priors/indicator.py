@@ -18,6 +18,9 @@ class Indicator(Prior):
     with the relative tolerance eps^(3/4) of the dtype (about 2e-12 in float64, 6e-6 in float32), so that a projected point is
     inside. The conjugate is the support function; that of a convex cone (``homogeneity = 0``) is the indicator of the polar
     cone, {z: project(z) = 0} (Moreau 1962). The subgradient inside is 0; outside, where there is none, it is 0 as well.
+
+    Args:
+        event_dims: number of trailing axes that one value is computed over.
     """
 
     def __init__(self, event_dims: int = 1) -> None:
@@ -56,6 +59,9 @@ class Indicator(Prior):
         if self.homogeneity != 0 or not self.convex:
             self._conjugate(z, weight)  # raises
         return torch.isfinite(self._conjugate(z, weight)).to(z.real.dtype)
+
+    def _flat_part(self, z: Tensor) -> Tensor:
+        return self._project(z) if self.homogeneity == 0 and self.convex else torch.zeros_like(z)
 
     def _scaled(self, factor: float) -> Prior:  # noqa: ARG002
         return self

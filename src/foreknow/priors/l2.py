@@ -9,7 +9,9 @@ from foreknow.shapes import event_axes, sum_event
 
 
 class L2(Prior):
-    r"""w \|x\|_2, not squared: the whole event is there or not. Its proximal map is block soft thresholding.
+    r"""w \|x\|_2, not squared: the whole event is there or not.
+
+    The proximal map is block soft thresholding (Parikh and Boyd 2014, section 6.5).
 
     Args:
         weight: a number, a tensor of shape (\*batch, 1, ..., 1), or a `Parameter`.

@@ -11,6 +11,8 @@ from foreknow.shapes import event_axes, expand_event, sum_event
 class L2Ball(Ball):
     r"""\|x\|_2 <= radius, real or complex x: a bound on energy. With ``.at(y)``: a known noise level.
 
+    The projection scales x down (Parikh and Boyd 2014, section 6.5).
+
     Args:
         radius: a number, a tensor of shape (\*batch, 1, ..., 1), or a `Parameter`.
         event_dims: number of trailing axes that one value is computed over.

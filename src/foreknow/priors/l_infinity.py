@@ -12,8 +12,9 @@ from foreknow.shapes import event_axes, expand_event, sum_event
 class LInfinity(Prior):
     r"""w max_i \|x_i\|: no element stands out; the dual of the L1 norm.
 
-    The proximal map is x less its projection onto the L1 ball of radius step w (Moreau's identity), which cuts the moduli at one
-    height. Where several elements are largest, the gradient is shared equally among them, which is of minimum norm.
+    The proximal map is x less its projection onto the L1 ball of radius step w (Moreau's identity; Parikh and Boyd 2014, section
+    6.5), which cuts the moduli at one height. Where several elements are largest, the gradient is shared equally among them, which
+    is of minimum norm.
 
     Args:
         weight: a number, a tensor of shape (\*batch, 1, ..., 1), or a `Parameter`.

@@ -11,6 +11,8 @@ from foreknow.shapes import inner, squared_norm, sum_event
 class Quadratic(Prior):
     r"""w/2 \|x - mean\|^2: small energy, or nearness to a mean; a Gaussian with the precision w.
 
+    The proximal map is the weighted mean of x and the mean (Parikh and Boyd 2014, section 6.1).
+
     Args:
         weight: a number, a tensor that broadcasts against x (one precision an element, or (\*batch, 1, ..., 1)), or a `Parameter`.
         mean: a tensor that broadcasts against x; None is zero.

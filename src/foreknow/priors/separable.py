@@ -48,6 +48,9 @@ class Separable(Prior):
     def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
         return self.prior.dual_scale(z).amin(dim=tuple(range(-self.extra_dims, 0)))
 
+    def _flat_part(self, z: Tensor) -> Tensor:
+        return self.prior.flat_part(z)
+
     def split(self) -> tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]]:
         """The prior itself; for R without a proximal map, give R more event axes instead."""
         direct, composed = self.prior.split()

@@ -66,6 +66,9 @@ class Smoothness(Prior):
         finite = self._in_range(z) & ((self._per_item(weight) > 0) | (squared_norm(z, self.event_dims) == 0))
         return finite.to(z.real.dtype)
 
+    def _flat_part(self, z: Tensor) -> Tensor:
+        return z.mean(dim=self.axes, keepdim=True).expand_as(z)
+
     def _in_range(self, z: Tensor) -> Tensor:
         """Whether z has no mean along the axes, up to rounding."""
         mean = z.mean(dim=self.axes, keepdim=True).expand_as(z)

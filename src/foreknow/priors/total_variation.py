@@ -20,9 +20,9 @@ from foreknow.shapes import sum_event
 class DifferencePrior(Prior):
     r"""A norm of the forward differences of x, with Neumann ends: what the two kinds of total variation share.
 
-    The proximal map is found to a duality gap by an inner solver (`solve_dual`, always in double precision), whose warm start is an explicit state
-    (`prox_from`); its derivative follows from the implicit function theorem (once). Splitting algorithms take the norm and the
-    differences apart (`split`). Real signals along one axis are for `TotalVariation1D`, which is exact.
+    The proximal map is found to a duality gap by an inner solver (`solve_dual`, always in double precision), whose warm start is
+    an explicit state (`prox_from`); its derivative follows from the implicit function theorem (once). Splitting algorithms take
+    the norm and the differences apart (`split`). Real signals along one axis are for `TotalVariation1D`, which is exact.
 
     The subgradient of minimum norm has no closed form; the one that is returned takes 0 for every difference that is 0. There is
     no closed form of the conjugate either.
@@ -134,7 +134,7 @@ class TotalVariation(DifferencePrior):
 
 
 class AnisotropicTotalVariation(DifferencePrior):
-    r"""w sum_i |(D x)_i|_1, anisotropic total variation: piecewise constant, edges along the axes.
+    r"""w sum_i |(D x)_i|_1, anisotropic total variation: edges along the axes (Esedoglu and Osher 2004).
 
     The sum of the moduli of all forward differences. x may be complex. Arguments and
     properties: `DifferencePrior`.

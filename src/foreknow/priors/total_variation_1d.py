@@ -56,6 +56,9 @@ class TotalVariation1D(Prior):
         largest, feasible = self._dual_size(z)
         return torch.where(feasible, ratio_scale(self._per_item(weight), largest, 0), 0.0)
 
+    def _flat_part(self, z: Tensor) -> Tensor:
+        return z.mean(dim=self.axis, keepdim=True).expand_as(z)
+
     def _dual_size(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The largest |q| for the only q with D^* q = z, and whether there is one: z sums to 0 along the axis."""
         sums = z.movedim(self.axis, -1).cumsum(-1)

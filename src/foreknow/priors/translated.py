@@ -10,6 +10,8 @@ from foreknow.shapes import inner
 class Translated(Prior):
     """R(x - center): made by ``prior.at(center)``; nearness to a template.
 
+    The proximal map and the conjugate are those of R, moved along (Combettes and Pesquet 2011, table 10.1).
+
     Args:
         prior: R.
         center: a tensor that broadcasts against x.
@@ -40,6 +42,9 @@ class Translated(Prior):
 
     def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
         return self.prior.dual_scale(z)
+
+    def _flat_part(self, z: Tensor) -> Tensor:
+        return self.prior.flat_part(z)
 
     def split(self) -> tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]]:
         """The prior itself, or the parts of R around the images of the center."""

@@ -1,0 +1,1 @@
+"""Measurements against peers and baselines: `python -m benchmarks [names...] [--quick]` (see `__main__`)."""

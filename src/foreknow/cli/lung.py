@@ -1,0 +1,129 @@
+"""``foreknow lung``: lung sounds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foreknow.cli.exits import exit_code_of_batch, say_error
+from foreknow.cli.extras import require_extra
+from foreknow.cli.options import Device, Jobs, Output, Overwrite, Seed, check_device, check_output
+
+app = typer.Typer(help="Lung sounds: separate crackles from breath sound, simulate both.", no_args_is_help=True)
+
+
+@app.command()
+def separate(
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(metavar="REC...", help="Recordings, or folders of them (WAV, FLAC, OGG, MP3, ...).", show_default=False),
+    ],
+    output: Output,
+    overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip recordings that have complete results of these settings.")] = False,
+    channel: Annotated[
+        str, typer.Option("--channel", help="Channel to use: a number from 1, mean, or auto (the mean of two).")
+    ] = "auto",
+    minimum_level: Annotated[
+        float | None, typer.Option("--minimum-level", metavar="DB", help="Least level of a crackle over the breath around it, dB.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each recording.")] = True,
+    jobs: Jobs = 0,
+    device: Device = "cpu",
+    seed: Seed = 0,
+) -> None:
+    """Separate crackles from breath sound; count and measure the crackles.
+
+    FOLDER/NAME/ gets crackles.wav and breath.wav (they sum to the recording), events.csv, labels.txt for Audacity, summary.json and
+    report.html; with several recordings FOLDER/summary.csv. A screening aid, not a diagnosis.
+    """
+    from dataclasses import replace  # noqa: PLC0415
+
+    from foreknow.cli.separate_progress import jobs_that_pay, lengths_of, show_progress  # noqa: PLC0415
+    from foreknow.cli.show import console, table  # noqa: PLC0415
+    from foreknow.files import display_name, parse_channel  # noqa: PLC0415
+    from foreknow.lung.batch import find_recordings, separate_many  # noqa: PLC0415
+    from foreknow.lung.settings import SeparationSettings  # noqa: PLC0415
+
+    require_extra("lung")
+    choice, place = parse_channel(channel), check_device(device)
+    settings = SeparationSettings()
+    if minimum_level is not None:
+        settings = replace(settings, minimum_level_db=minimum_level)
+    lengths = lengths_of(find_recordings(recordings, output))
+    check_output(output)
+    with show_progress(lengths) as watch:
+        batch = separate_many(
+            recordings,
+            output,
+            settings,
+            channel=choice,
+            device=place,
+            seed=seed,
+            overwrite=overwrite,
+            resume=resume,
+            report=report,
+            jobs=jobs or jobs_that_pay(lengths, place),
+            progress=watch.advance,
+            finished=watch.finish,
+        )
+    columns = {
+        "recording": "left",
+        "seconds": "right",
+        "crackles": "right",
+        "per minute": "right",
+        "fine": "right",
+        "coarse": "right",
+    }
+    rows = [[r.name, r.seconds, len(r.crackles), r.per_minute, r.count("fine"), r.count("coarse")] for r in batch.results]
+    screen = console()
+    if rows:
+        screen.print(table(columns, rows))
+        screen.print(
+            f"Results: {display_name(output)} (open report.html there)" if report else f"Results: {display_name(output)}",
+            markup=False,
+        )
+    for result in batch.results:
+        for notice in result.notices:
+            say_error(f"{result.name}: {notice}")
+    if batch.skipped:
+        screen.print(f"{len(batch.skipped)} recordings were done already and skipped.")
+    for failure in batch.failures:
+        say_error(failure.message)
+    code = exit_code_of_batch(
+        len(batch.results) + len(batch.skipped), len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures)
+    )
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def simulate(
+    output: Output,
+    duration: Annotated[float, typer.Option("--duration", metavar="S", help="Length, seconds.")] = 30.0,
+    rate: Annotated[int, typer.Option("--rate", metavar="HZ", help="Sampling rate, hertz; 4000 or more.")] = 8000,
+    fine: Annotated[float, typer.Option("--fine", help="Expected fine crackles per breath.")] = 4.0,
+    coarse: Annotated[float, typer.Option("--coarse", help="Expected coarse crackles per breath.")] = 2.0,
+    level_db: Annotated[
+        tuple[float, float],
+        typer.Option("--level-db", metavar="LOW HIGH", help="Levels of crackles over the breath around them, dB."),
+    ] = (8.0, 18.0),
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw a lung sound whose crackles are known.
+
+    FOLDER gets recording.wav = breath.wav + crackles.wav, the true events.csv, labels.txt for Audacity and simulation.json.
+    """
+    from foreknow.cli.show import console  # noqa: PLC0415
+    from foreknow.files import display_name  # noqa: PLC0415
+    from foreknow.lung.simulate import COARSE, FINE, CrackleSettings, SimulationSettings  # noqa: PLC0415
+    from foreknow.lung.simulation_files import simulate_to_folder  # noqa: PLC0415
+
+    crackles = (CrackleSettings(FINE, fine, level_db), CrackleSettings(COARSE, coarse, level_db))
+    settings = SimulationSettings(seconds=duration, rate=rate, crackles=crackles)
+    simulated = simulate_to_folder(output, settings, seed, overwrite=overwrite)
+    console().print(
+        f"{display_name(output)}: {duration:g} s at {rate} Hz with {len(simulated.events)} crackles; the truth is in events.csv",
+        markup=False,
+    )

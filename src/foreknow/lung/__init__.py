@@ -1,0 +1,29 @@
+"""Lung sounds: crackles and breath sound out of a recording.
+
+`separate` takes samples, `separate_file` a file, `separate_many` files and directories; `foreknow.lung.simulate` draws recordings
+whose truth is known. A screening aid, not a diagnosis.
+"""
+
+from foreknow.lung.batch import BatchResult, separate_many
+from foreknow.lung.events import Crackle, find_crackles
+from foreknow.lung.recording import Separation, separate, separate_batch
+from foreknow.lung.results import RecordingResult
+from foreknow.lung.separate_file import separate_file
+from foreknow.lung.separation import CrackleSeparator
+from foreknow.lung.settings import SeparationSettings
+from foreknow.lung.task import Failure
+
+__all__ = [
+    "BatchResult",
+    "Crackle",
+    "CrackleSeparator",
+    "Failure",
+    "RecordingResult",
+    "Separation",
+    "SeparationSettings",
+    "find_crackles",
+    "separate",
+    "separate_batch",
+    "separate_file",
+    "separate_many",
+]

@@ -1,0 +1,94 @@
+"""Recordings in memory: the same separation as of files, one call."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foreknow.errors import DataError, ShapeError
+from foreknow.lung.crackle_stream import CrackleStream
+from foreknow.lung.events import Crackle
+from foreknow.lung.settings import SeparationSettings
+from foreknow.lung.threads import one_thread
+
+MINIMUM_SECONDS = 0.25
+_BLOCK = 2**16
+
+Samples = Tensor | NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Separation:
+    """A recording in two parts.
+
+    Attributes:
+        crackles: the crackle part, (n,), of the dtype of the recording, on the CPU.
+        breath: recording minus crackles, (n,).
+        events: the crackles in order of time.
+    """
+
+    crackles: Tensor
+    breath: Tensor
+    events: tuple[Crackle, ...]
+
+
+def separate(
+    recording: Samples, rate: int, settings: SeparationSettings | None = None, *, device: str | torch.device = "cpu"
+) -> Separation:
+    """Separate the crackles of a recording from its breath sound. A screening aid, not a diagnosis.
+
+    Args:
+        recording: (n,), floating point, full scale 1, at least a quarter of a second.
+        rate: its sampling rate, hertz.
+        settings: how to separate; the defaults work.
+        device: where to compute, such as ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        ShapeError: if the recording has other than one axis; see `separate_batch`.
+        DataError: if it is not floating point, too short, or has a sample that is NaN or infinite.
+    """
+    signal = torch.as_tensor(recording)
+    if signal.ndim != 1:
+        message = f"a recording has shape (samples,), not {tuple(signal.shape)}; pick a channel, or use separate_batch"
+        raise ShapeError(message)
+    if not signal.is_floating_point():
+        message = f"a recording must be floating point with full scale 1, not {signal.dtype}; divide 16 bit integers by 32768"
+        raise DataError(message)
+    if signal.shape[0] < MINIMUM_SECONDS * rate:
+        message = f"the recording lasts {signal.shape[0] / rate:.3g} s, but at least {MINIMUM_SECONDS} s are needed"
+        raise DataError(message)
+    if not bool(torch.isfinite(signal).all()):
+        message = f"the recording has {int((~torch.isfinite(signal)).sum())} samples that are NaN or infinite; repair or cut them"
+        raise DataError(message)
+    with one_thread(), torch.no_grad():
+        stream = CrackleStream(settings or SeparationSettings(), rate, device)
+        blocks = signal.detach().to(device="cpu", dtype=torch.float64).split(_BLOCK)
+        parts = [stream.push(block)[1] for block in blocks]
+        crackles = torch.cat([*parts, stream.finish()[1]])
+    crackles = crackles.clone().to(signal.dtype)
+    return Separation(crackles, signal.detach().cpu() - crackles, stream.events)
+
+
+def separate_batch(
+    recordings: Tensor | NDArray[np.floating] | Iterable[Samples],
+    rate: int,
+    settings: SeparationSettings | None = None,
+    *,
+    device: str | torch.device = "cpu",
+) -> tuple[Separation, ...]:
+    """Separate several recordings, each as `separate` would.
+
+    Args:
+        recordings: (batch, n), or recordings (n_i,) of different lengths.
+        rate: their sampling rate, hertz.
+        settings: how to separate.
+        device: where to compute.
+
+    Raises:
+        ShapeError: if an item has other than one axis.
+        DataError: if an item cannot be used.
+    """
+    return tuple(separate(recording, rate, settings, device=device) for recording in recordings)

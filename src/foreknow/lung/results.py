@@ -1,0 +1,145 @@
+"""What is known of a recording after its separation, and the files that say it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from foreknow.files import Event, SignalQuality, display_name, write_audacity_labels, write_events_csv, write_json_atomic
+from foreknow.lung.events import Crackle
+from foreknow.lung.settings import SeparationSettings
+
+CRACKLES, BREATH, EVENTS, LABELS = "crackles.wav", "breath.wav", "events.csv", "labels.txt"
+SUMMARY, REPORT = "summary.json", "report.html"
+FILES = (CRACKLES, BREATH, EVENTS, LABELS, SUMMARY, REPORT)
+FEATURES = ("peak_s", "idw_ms", "2cd_ms", "ldw_ms", "polarity", "amplitude", "energy", "level_db")
+TOOL = "foreknow lung separate"
+DISCLAIMER = "A screening aid, not a diagnosis: counts depend on the recorder, the place and the noise; listen to the parts."
+
+
+@dataclass(frozen=True)
+class RecordingResult:
+    """One separated recording.
+
+    Attributes:
+        name: name of its results.
+        source: the recording.
+        folder: where the results are.
+        seconds: length of the recording.
+        rate: its sampling rate, hertz.
+        working_rate: the rate at which crackles were sought, hertz.
+        encoding: of the recording, for example ``WAV PCM_16``.
+        crackles: the crackles, in order of time.
+        quality: level, clipping and silence of the recording.
+        notices: sentences that the user should read.
+        convergence: what the separator reports about its solves; empty if it does not.
+        formula: the model that was solved.
+        settings: how it was separated.
+        version: of foreknow.
+        seed: of random numbers.
+    """
+
+    name: str
+    source: Path
+    folder: Path
+    seconds: float
+    rate: int
+    working_rate: int
+    encoding: str
+    crackles: tuple[Crackle, ...]
+    quality: SignalQuality
+    notices: tuple[str, ...]
+    convergence: dict[str, Any]
+    formula: str
+    settings: SeparationSettings
+    version: str
+    seed: int = 0
+
+    @property
+    def per_minute(self) -> float:
+        """Crackles per minute of recording."""
+        return 60.0 * len(self.crackles) / self.seconds
+
+    def count(self, kind: str) -> int:
+        """How many crackles are of this kind (``fine`` or ``coarse``)."""
+        return sum(crackle.kind == kind for crackle in self.crackles)
+
+    def median_milliseconds(self, attribute: str) -> float | None:
+        """The median of a width over the crackles, such as ``"two_cycle_duration"``, milliseconds; None if there are none."""
+        values = [1000.0 * getattr(crackle, attribute) for crackle in self.crackles]
+        return round(median(values), 4) if values else None
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``: numbers, strings and None only."""
+        quality = self.quality
+        return {
+            "tool": TOOL,
+            "version": self.version,
+            "disclaimer": DISCLAIMER,
+            "recording": display_name(self.source.name),
+            "name": self.name,
+            "duration_s": round(self.seconds, 6),
+            "rate_hz": self.rate,
+            "working_rate_hz": self.working_rate,
+            "encoding": self.encoding,
+            "crackles": len(self.crackles),
+            "crackles_per_minute": round(self.per_minute, 4),
+            "fine": self.count("fine"),
+            "coarse": self.count("coarse"),
+            "median_idw_ms": self.median_milliseconds("initial_deflection_width"),
+            "median_2cd_ms": self.median_milliseconds("two_cycle_duration"),
+            "median_ldw_ms": self.median_milliseconds("largest_deflection_width"),
+            "clipped_share": quality.clipped_fraction,
+            "silent_share": quality.silent_fraction,
+            "rms": quality.rms,
+            "peak": quality.peak,
+            "notices": list(self.notices),
+            "convergence": self.convergence,
+            "model": self.formula,
+            "settings": asdict(self.settings),
+            "seed": self.seed,
+        }
+
+    def write_tables(self, folder: Path) -> None:
+        """Write events, labels and summary into ``folder``, the summary last: where it is, all else is complete."""
+        events = crackle_events(self.crackles)
+        write_events_csv(folder / EVENTS, events, FEATURES)
+        write_audacity_labels(folder / LABELS, events)
+        write_json_atomic(folder / SUMMARY, self.summary())
+
+
+def crackle_events(crackles: tuple[Crackle, ...] | list[Crackle]) -> list[Event]:
+    """Crackles as rows of a table of events; the duration is the 2CD, the energy in full scale squared times seconds."""
+    return [
+        Event(
+            crackle.onset,
+            crackle.two_cycle_duration,
+            f"{crackle.kind}_crackle",
+            {
+                "peak_s": f"{crackle.peak:.6f}",  # as text: a table shortens numbers to 6 digits, too few in an hour
+                "idw_ms": 1000.0 * crackle.initial_deflection_width,
+                "2cd_ms": 1000.0 * crackle.two_cycle_duration,
+                "ldw_ms": 1000.0 * crackle.largest_deflection_width,
+                "polarity": crackle.polarity,
+                "amplitude": crackle.amplitude,
+                "energy": crackle.energy,
+                "level_db": crackle.level_db,
+            },
+        )
+        for crackle in crackles
+    ]
+
+
+def existing_results(folder: Path) -> list[str]:
+    """The names of results that are in ``folder``."""
+    return [name for name in FILES if (folder / name).exists()]
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """What an earlier run wrote as ``summary.json``; None if there is none that this program wrote."""
+    try:
+        content = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("tool") == TOOL else None

@@ -1,0 +1,164 @@
+"""One recording from its file to its results, block by block."""
+
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foreknow.errors import ParameterError
+from foreknow.files import (
+    AudioReader,
+    AudioWriter,
+    ChannelChoice,
+    SignalMeter,
+    SignalQuality,
+    collect_audio,
+    display_name,
+    open_audio,
+)
+from foreknow.files.staging import staged_folder
+from foreknow.lung.crackle_stream import CrackleStream
+from foreknow.lung.exact_parts import encoding_of_parts, store_parts
+from foreknow.lung.recording import MINIMUM_SECONDS
+from foreknow.lung.results import BREATH, CRACKLES, REPORT, RecordingResult, existing_results
+from foreknow.lung.settings import SeparationSettings
+from foreknow.lung.threads import one_thread
+
+_BLOCK = 2**16
+
+Progress = Callable[[float], None]
+
+
+def separate_file(
+    path: str | Path,
+    out_dir: str | Path,
+    settings: SeparationSettings | None = None,
+    *,
+    name: str | None = None,
+    channel: ChannelChoice | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    overwrite: bool = False,
+    report: bool = True,
+    progress: Progress | None = None,
+) -> RecordingResult:
+    """Separate a sound file of any length into crackles and breath sound, in memory that does not grow with its length.
+
+    Writes ``out_dir/name/``: crackles.wav and breath.wav (same rate and bit depth as the recording; they sum to it exactly where it
+    is stored as integers), events.csv, labels.txt (Audacity), summary.json and report.html. They appear together when all is done.
+
+    Args:
+        path: the recording.
+        out_dir: folder of the results; made if it is not there.
+        settings: how to separate; the defaults work.
+        name: of the folder of this recording; by default the file's name without its ending.
+        channel: which channel to use; by default the one, or the mean of two.
+        device: where to compute, such as ``"cpu"`` or ``"cuda"``.
+        seed: of random numbers (the separation draws none at present; it is written into the summary).
+        overwrite: whether results of an earlier run are replaced.
+        report: whether report.html is written; its pictures take a second or two.
+        progress: told how many seconds of the recording are done, now and then; may raise to stop.
+
+    Raises:
+        InputFileError: if the recording cannot be used.
+        ParameterError: if there are results already and ``overwrite`` is not set.
+        OSError: if the results cannot be written.
+    """
+    source, settings = Path(path), settings or SeparationSettings()
+    folder = Path(out_dir) / (name or collect_audio([source])[0].name)
+    if not overwrite:
+        require_no_results([folder])
+    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with (
+        open_audio(source, channel=channel, minimum_seconds=MINIMUM_SECONDS) as reader,
+        staged_folder(folder) as staging,
+        one_thread(),
+        torch.no_grad(),
+        torch.random.fork_rng(devices=cuda),
+    ):
+        torch.manual_seed(seed)
+        stream = CrackleStream(settings, reader.rate, device)
+        quality = _write_parts(reader, stream, staging, progress)
+        crackles = () if quality.is_silent else stream.events
+        result = RecordingResult(
+            name=folder.name,
+            source=source,
+            folder=folder,
+            seconds=reader.frames_read / reader.rate,
+            rate=reader.rate,
+            working_rate=stream.working_rate,
+            encoding=reader.info.encoding,
+            crackles=crackles,
+            quality=quality,
+            notices=_notices(reader, quality, source),
+            convergence=_plain(getattr(stream.separator, "report", None)),
+            formula=str(stream.separator.model),
+            settings=settings,
+            version=version("foreknow"),
+            seed=seed,
+        )
+        if report:
+            from foreknow.lung.report_page import write_recording_report  # noqa: PLC0415  (libraries for pictures load slowly)
+
+            write_recording_report(result, staging)
+        result.write_tables(staging)
+    if not report:
+        (folder / REPORT).unlink(missing_ok=True)  # that of an earlier run shows other results
+    return result
+
+
+def require_no_results(folders: list[Path]) -> None:
+    """Check that no folder holds results.
+
+    Raises:
+        ParameterError: naming the first that does, and what to do.
+    """
+    taken = [folder for folder in folders if existing_results(folder) or (folder.exists() and not folder.is_dir())]
+    if taken:
+        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+        message = (
+            f"{display_name(taken[0])}{more} holds results already; add --overwrite to replace them, or choose another folder (-o)"
+        )
+        raise ParameterError(message)
+
+
+def _write_parts(reader: AudioReader, stream: CrackleStream, folder: Path, progress: Progress | None) -> SignalQuality:
+    encoding, rate = encoding_of_parts(reader.info.encoding), reader.rate
+    meter = SignalMeter(rate)
+    with (
+        AudioWriter(folder / CRACKLES, rate, encoding=encoding) as crackle_file,
+        AudioWriter(folder / BREATH, rate, encoding=encoding) as breath_file,
+    ):
+
+        def write(recording: Tensor, crackles: Tensor) -> None:
+            stored, breath = store_parts(recording, crackles, encoding)
+            crackle_file.write(stored)
+            breath_file.write(breath)
+            if progress is not None:
+                progress(crackle_file.frames / rate)
+
+        for block in reader.blocks(_BLOCK):
+            meter.update(block)
+            write(*stream.push(block))
+        write(*stream.finish())
+    return meter.result()
+
+
+def _notices(reader: AudioReader, quality: SignalQuality, source: Path) -> tuple[str, ...]:
+    """What was odd, for a user; without the folders that lead to the recording, whose names may identify a person."""
+    path, name = display_name(source), display_name(source.name)
+    notices = [sentence.replace(path, name) for sentence in reader.warnings]
+    if quality.is_silent:
+        notices.append("the recording is silent, so no crackles were counted; check the sensor and the chosen channel")
+    return (*notices, *quality.warnings())
+
+
+def _plain(report: object) -> dict[str, Any]:
+    """What a separator reports about its solves, as a dictionary."""
+    if is_dataclass(report) and not isinstance(report, type):
+        return asdict(report)
+    return dict(report) if isinstance(report, dict) else {}
