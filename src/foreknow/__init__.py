@@ -10,7 +10,7 @@ from foreknow.model import Model
 from foreknow.noise import Exact, Gaussian, Huber, Poisson
 from foreknow.operators import DCT, STFT, FiniteDifference, Identity, LinearOperator, Matrix, Wavelet
 from foreknow.parameters import Bounded, Positive
-from foreknow.priors import L1, Box, GroupL2, NonNegative, NuclearNorm, PlugIn, Prior, Quadratic
+from foreknow.priors import L1, Box, GroupL2, NonNegative, NuclearNorm, PlugIn, Prior, Quadratic, TotalVariation, TotalVariation1D
 from foreknow.problem import Component
 from foreknow.solve import Solution
 
@@ -43,6 +43,8 @@ __all__ = [
     "Prior",
     "Quadratic",
     "Solution",
+    "TotalVariation",
+    "TotalVariation1D",
     "Wavelet",
     "__version__",
 ]

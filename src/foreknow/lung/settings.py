@@ -41,7 +41,7 @@ class SeparationSettings:
     crackle_threshold_within: float = 1.0
     neighbour_level: float = 2.0
     breath_threshold: float = 3.0
-    rounds: int = 3
+    rounds: int = 2
     iterations: int = 30
     tolerance: float = 1e-2
     event_threshold: float = 5.6
