@@ -116,10 +116,10 @@ def test_results_exist(tmp_path, recordings):
     assert "1 recordings were done already" in result.stdout
 
 
-def test_one_bad_recording_among_good_ones_ends_with_1(tmp_path, recordings):
+def test_one_bad_recording_among_good_ones_ends_with_2_and_the_good_ones_are_done(tmp_path, recordings):
     (tmp_path / "bad.wav").write_text("this is text")
     result = run("lung", "separate", tmp_path / "bad.wav", recordings / "rec0.wav", "-o", tmp_path / "out", "--no-report")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "bad.wav holds text, not sound" in sentence(result)
     assert (tmp_path / "out" / "rec0" / "summary.json").exists()
     assert "failed" in (tmp_path / "out" / "summary.csv").read_text()

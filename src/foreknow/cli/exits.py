@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from foreknow.errors import ForeknowError
 
 OK = 0
-SOME_FAILED = 1
+SYSTEM_FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -19,8 +19,8 @@ INTERRUPTED = 130
 class ExitCodes(TyperGroup):
     """A group of commands whose errors end as one sentence on stderr and an exit code.
 
-    0: all done. 1: some recordings failed, or the system did (disk full). 2: the command line or what it names cannot be used.
-    130: interrupted; results that were complete are kept. With ``--debug``, anywhere on the line, the traceback is shown as well.
+    0: all done. 1: the system failed (disk full). 2: the command line or a recording that it names cannot be used; the other
+    recordings are done. 130: interrupted; results that were complete are kept. With ``--debug``, anywhere on the line, the traceback is shown as well.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (a type of the library below typer)
@@ -42,25 +42,24 @@ class ExitCodes(TyperGroup):
         except BrokenPipeError:
             raise
         except OSError as error:
-            _end(_system_sentence(error), SOME_FAILED, debug=debug)
+            _end(_system_sentence(error), SYSTEM_FAILED, debug=debug)
         except Exception as error:
             if _is_of_the_command_line(error):
                 raise
             what = f"{type(error).__name__}: {error}".splitlines()[0]
-            _end(f"this is a fault of foreknow, please report it with the output of --debug ({what})", SOME_FAILED, debug=debug)
+            _end(f"this is a fault of foreknow, please report it with the output of --debug ({what})", SYSTEM_FAILED, debug=debug)
 
 
-def exit_code_of_batch(succeeded: int, failed: int, *, bad_input: bool) -> int:
+def exit_code_of_batch(failed: int, *, bad_input: bool) -> int:
     """The exit code of a command that worked on several recordings.
 
     Args:
-        succeeded: how many were done, now or earlier.
-        failed: how many were not.
+        failed: how many were not done.
         bad_input: whether every failure is the fault of its recording.
     """
     if not failed:
         return OK
-    return BAD_INPUT if not succeeded and bad_input else SOME_FAILED
+    return BAD_INPUT if bad_input else SYSTEM_FAILED
 
 
 def say_error(sentence: str) -> None:

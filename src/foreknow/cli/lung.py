@@ -90,9 +90,7 @@ def separate(
         screen.print(f"{len(batch.skipped)} recordings were done already and skipped.")
     for failure in batch.failures:
         say_error(failure.message)
-    code = exit_code_of_batch(
-        len(batch.results) + len(batch.skipped), len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures)
-    )
+    code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
     if code:
         raise typer.Exit(code)
 
