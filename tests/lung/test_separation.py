@@ -176,7 +176,7 @@ def test_events_have_the_truth_of_their_crackles(simulated, separated):
         assert found.kind == ("coarse" if found.two_cycle_duration > 0.010 else "fine")
 
 
-def test_a_minimum_level_drops_faint_crackles(simulated, separated):
+def test_a_minimum_level_drops_faint_crackles(separated):
     settings = SeparationSettings(minimum_level_db=12.0)
     loud = find_crackles(separated.crackles, separated.breath, rate=RATE, settings=settings)
     assert 0 < len(loud) < len(separated.events)

@@ -20,7 +20,8 @@ class ExitCodes(TyperGroup):
     """A group of commands whose errors end as one sentence on stderr and an exit code.
 
     0: all done. 1: the system failed (disk full). 2: the command line or a recording that it names cannot be used; the other
-    recordings are done. 130: interrupted; results that were complete are kept. With ``--debug``, anywhere on the line, the traceback is shown as well.
+    recordings are done. 130: interrupted; results that were complete are kept. With ``--debug``, anywhere on the line, the
+    traceback is shown as well.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (a type of the library below typer)
