@@ -54,4 +54,6 @@ def contenders() -> tuple[list[Contender], list[str]]:
     for name, method in BASELINES.items():
         entry = tuned.get(name, {})
         listed.append(Contender(name, replace(method, **entry.get("parameters", {})), entry.get("offset", 0.0)))
+    if tuned and (untuned := [name for name in BASELINES if name not in tuned]):
+        notes.append(f"Not tuned, run with the settings of their publication: {', '.join(untuned)}.")
     return listed, notes
