@@ -14,7 +14,7 @@ from foreknow.lung.sample_queue import SampleQueue
 from foreknow.lung.separation import CrackleSeparator
 from foreknow.lung.settings import SeparationSettings
 
-BATCH = 16  # windows per solve: about 50 s of signal at the default window
+BATCH = 4  # windows per solve: about 12 s of signal at the default window; more are no faster on a CPU
 
 
 class CrackleStream:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foreknow.lung.neighbourhood import energy_nearby, smooth
 from foreknow.lung.noise_level import local_level
+from foreknow.lung.overlap_add import mirror
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.shape import two_cycles
 from foreknow.lung.whitening import Whitening
@@ -17,8 +18,10 @@ from foreknow.operators import STFT, StationaryWavelet
 COARSE = 0.010  # seconds: a crackle whose two cycles last longer is coarse (CORSA, Sovijärvi et al. 2000)
 _APART = 0.008  # seconds between crackles, at least
 _SHADOW = 0.030  # seconds around a loud crackle in which ...
-_SHADOW_LEVEL = 0.2  # ... a peak of less than this share of it is taken for its ringing
+_SHADOW_LEVEL = 0.1  # ... a peak of less than this share of it is taken for its ringing
 _REACH = 0.004  # seconds between a peak of the energy and the largest deflection that belongs to it, at most
+_CUT = 0.010  # seconds at the ends of a signal where a crackle cannot be told from the end itself
+_MARGIN = 0.25  # seconds of mirror image at both ends while energies are computed
 _LEVEL_WIDTH = 0.1  # seconds, standard deviation of the window in which the level of the breath sound is measured
 
 
@@ -55,7 +58,8 @@ def find_crackles(crackles: Tensor, breath: Tensor, *, rate: float, settings: Se
     """The crackles in a crackle part, in order of time.
 
     A crackle is where the energy of the crackle part, over that of the breath sound in every wavelet band, has a peak above
-    ``settings.event_threshold`` squared. Its time is that of the largest deflection next to this peak.
+    ``settings.event_threshold`` squared. Its time is that of the largest deflection next to this peak. The first and last 10 ms
+    are not searched: where a recording starts or ends, there is a click whatever was recorded.
 
     Args:
         crackles: the crackle part, (n,).
@@ -68,6 +72,8 @@ def find_crackles(crackles: Tensor, breath: Tensor, *, rate: float, settings: Se
         return []
     prominence = np.sqrt(_prominence(crackles.double(), (crackles + breath).double(), rate, settings))
     is_peak = prominence > settings.event_threshold
+    cut = round(_CUT * rate)
+    is_peak[:cut] = is_peak[max(0, len(samples) - cut) :] = False
     is_peak &= prominence >= _sliding_maximum(prominence, round(_APART * rate))
     is_peak &= prominence > _SHADOW_LEVEL * _sliding_maximum(prominence, round(_SHADOW * rate))
     level = smooth(breath.double().square(), _LEVEL_WIDTH * rate).sqrt().numpy(force=True)
@@ -87,12 +93,15 @@ def find_crackles(crackles: Tensor, breath: Tensor, *, rate: float, settings: Se
 
 def _prominence(crackles: Tensor, recording: Tensor, rate: float, settings: SeparationSettings) -> NDArray[np.float64]:
     """Energy of the crackle part over the level of the recording, (n,); see `energy_nearby`."""
+    count, pad = crackles.shape[-1], round(_MARGIN * rate)
+    crackles, recording = mirror(crackles, pad, pad), mirror(recording, pad, pad)  # the filters are circular: no click at the ends
     n = crackles.shape[-1]
     hop = max(1, round(settings.breath_window * rate / 4))
     whitening = Whitening(recording, STFT(4 * hop, hop, n), round(settings.level_span * rate))
     wavelet = StationaryWavelet(settings.wavelet, settings.levels, n)
     level = local_level(wavelet(whitening(recording)), round(settings.level_span * rate))
-    return energy_nearby(wavelet(whitening(crackles)), level, rate, settings.event_width).numpy(force=True)
+    energy = energy_nearby(wavelet(whitening(crackles)), level, rate, settings.event_width)
+    return energy[pad : pad + count].numpy(force=True)
 
 
 def _sliding_maximum(x: NDArray[np.float64], half: int) -> NDArray[np.float64]:

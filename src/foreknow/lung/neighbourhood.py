@@ -27,7 +27,11 @@ def energy_nearby(coefficients: Tensor, level: Tensor, rate: float, width: float
 def smooth(x: Tensor, deviation: float) -> Tensor:
     """Convolution with a Gaussian of a standard deviation in samples along the last axis, the ends repeated."""
     half = max(1, math.ceil(4 * deviation))
-    kernel = torch.exp(-0.5 * (torch.arange(-half, half + 1, dtype=x.dtype, device=x.device) / max(deviation, 1e-3)) ** 2)
-    padded = torch.cat((x[..., :1].expand(*x.shape[:-1], half), x, x[..., -1:].expand(*x.shape[:-1], half)), dim=-1)
-    rows = padded.reshape(-1, 1, padded.shape[-1])
-    return torch.nn.functional.conv1d(rows, (kernel / kernel.sum())[None, None]).reshape(x.shape)
+    place = torch.arange(-half, half + 1, dtype=x.dtype, device=x.device)
+    kernel = torch.exp(-0.5 * (place / max(deviation, 1e-3)).square())
+    ends = (*x.shape[:-1], half)
+    padded = torch.cat((x[..., :1].expand(ends), x, x[..., -1:].expand(ends)), dim=-1)
+    size = padded.shape[-1]  # what the circular convolution wraps around falls on the padding
+    spectrum = torch.fft.rfft(padded) * torch.fft.rfft(kernel / kernel.sum(), size)
+    smooth_ = torch.fft.irfft(spectrum, size)[..., 2 * half :]
+    return smooth_.clamp_min(0) if bool((x >= 0).all()) else smooth_
