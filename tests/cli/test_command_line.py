@@ -285,7 +285,8 @@ def test_a_real_interrupt_of_several_jobs_leaves_no_unfinished_files(tmp_path):
     for number in range(4):
         noise = 0.1 * np.random.default_rng(number).standard_normal(4000 * 600)
         soundfile.write(tmp_path / f"{number}.wav", noise.clip(-1, 1), 4000)
-    script = "import sys; from foreknow.cli import main; sys.argv[0] = 'foreknow'; main()"
+    heeded = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # shells start jobs in the background deaf
+    script = f"{heeded}; import sys; from foreknow.cli import main; sys.argv[0] = 'foreknow'; main()"
     arguments = [
         sys.executable,
         "-c",
@@ -299,14 +300,18 @@ def test_a_real_interrupt_of_several_jobs_leaves_no_unfinished_files(tmp_path):
         "2",
         "--no-report",
     ]
-    process = subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 60
-    while not list((tmp_path / "out").glob(".*.part/*")) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "out").glob(".*.part/*")) and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            _, stderr = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, stderr
     assert "interrupted" in stderr
     assert not list((tmp_path / "out").glob(".*.part"))
