@@ -75,6 +75,12 @@ class Bounded(Parameter):
         return self.low + (self.high - self.low) * torch.sigmoid(self.logit)
 
 
+def number(value: "float | Parameter", like: Tensor) -> Tensor:
+    """A number, or the present value of a parameter, in the real type and on the device of ``like``."""
+    tensor = value() if isinstance(value, Parameter) else torch.as_tensor(value)
+    return tensor.to(device=like.device, dtype=like.dtype.to_real())
+
+
 def as_parameter(value: "float | Tensor | Parameter") -> Parameter:
     """Numbers and plain tensors become `Fixed`; a `Parameter` is used (and shared) as it is."""
     return value if isinstance(value, Parameter) else Fixed(value)

@@ -112,7 +112,7 @@ class Problem(nn.Module):
         if y.numel() == 0:
             message = f"the data are empty (shape {tuple(y.shape)})"
             raise DataError(message)
-        if not bool(torch.isfinite(y).all()):
+        if not bool(torch.isfinite(y.sum())) and not bool(torch.isfinite(y).all()):  # a finite sum, which is fast, has finite terms
             count = int((~torch.isfinite(y)).sum())
             message = f"the data have {count} values that are NaN or infinite; remove or mask them first"
             raise DataError(message)
@@ -196,15 +196,30 @@ class Problem(nn.Module):
 
     def proximal_priors(self) -> tuple[Prior | None, ...]:
         """The part g_i of each prior whose proximal map is closed form (`Prior.split`)."""
-        return tuple(prior.split()[0] for prior in self.declared_priors())
+        return tuple(proximal for proximal, _ in self.splits())
 
     def composed_priors(self) -> tuple[tuple[int, Prior, LinearOperator], ...]:
         """The parts h_j(K_j x_i) of all priors, as (i, h_j, K_j bound to the coefficients)."""
         return tuple(
             (index, inner_prior, operator.on(self.linear_operators()[index].domain))
-            for index, prior in enumerate(self.declared_priors())
-            for inner_prior, operator in prior.split()[1]
+            for index, (_, composed) in enumerate(self.splits())
+            for inner_prior, operator in composed
         )
+
+    def splits(self) -> tuple[tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]], ...]:
+        """`Prior.split` of every prior.
+
+        Raises:
+            UnsupportedError: naming the component whose prior can neither be split nor has a proximal map.
+        """
+        found = []
+        for name, prior in zip(self.names, self.declared_priors(), strict=True):
+            try:
+                found.append(prior.split())
+            except UnsupportedError as error:
+                message = f"the prior of component {name!r} cannot be used by a solver: {error}"
+                raise UnsupportedError(message) from error
+        return tuple(found)
 
     def require_proximal(self, algorithm: str) -> None:
         """Check that every prior has a proximal map of its own.
@@ -212,8 +227,8 @@ class Problem(nn.Module):
         Raises:
             UnsupportedError: naming the component whose prior must be split.
         """
-        for name, prior in zip(self.names, self.declared_priors(), strict=True):
-            if prior.split()[1]:
+        for name, (_, composed) in zip(self.names, self.splits(), strict=True):
+            if composed:
                 message = (
                     f"{algorithm} needs the proximal map of the prior of component {name!r}, which has none; use PDHG() or ADMM()"
                 )
@@ -223,6 +238,11 @@ class Problem(nn.Module):
     def convex(self) -> bool:
         """Whether every prior is convex, so that optimality can be certified."""
         return all(prior.convex for prior in self.declared_priors())
+
+    @property
+    def has_value(self) -> bool:
+        """Whether every prior can be evaluated (a plug-in denoiser cannot), so that there is an objective."""
+        return all(prior.has_value for prior in self.declared_priors())
 
     @property
     def formula(self) -> str:
@@ -252,6 +272,7 @@ class _NoPrior(Prior):
     """The prior of a component of which nothing is known: R = 0."""
 
     homogeneity = 1.0
+    weighted = False
 
     def _value(self, x: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
         return torch.zeros(x.shape[: x.ndim - self.event_dims], dtype=x.dtype.to_real(), device=x.device)

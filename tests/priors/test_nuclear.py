@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from foreknow.errors import DataError, ParameterError, ShapeError
+from foreknow.errors import DataError, ParameterError, ShapeError, UnsupportedError
 from foreknow.parameters import Positive
 from foreknow.priors import LocalNuclearNorm, NuclearNorm, RandomGrid, Rank, RankBall, TensorNuclearNorm, WeightedNuclearNorm
 from foreknow.priors.gram import right_singular, singular_values
 from foreknow.priors.nuclear import polar_factor
-from foreknow.priors.singular_value import HARD, shrink_singular_values, singular_value_threshold
+from foreknow.priors.shrinkage import HARD
+from foreknow.priors.singular_value import shrink_singular_values, singular_value_threshold
 
 WIDE_DTYPES = (torch.float64, torch.complex128)
 
@@ -114,6 +115,78 @@ def test_derivative_of_thresholding_is_bounded_and_finite_in_single_precision():
         (gradient,) = torch.autograd.grad(singular_value_threshold(x, 0.7), x, incoming)
         assert bool(torch.isfinite(gradient).all())
         assert float(gradient.norm()) <= (1 + 1e-4) * float(incoming.norm())
+
+
+SECOND = {
+    "distinct": [2.0, 1.2, 0.9, 0.3],
+    "repeated": [2.0, 2.0, 2.0, 0.3],
+    "repeated below": [2.0, 1.3, 0.3, 0.3],
+    "zero": [2.0, 2.0, 0.0, 0.0],
+    "nearly repeated": [2.0, 2.0 - 1e-13, 1.0, 1.0 + 1e-9],
+    "all below": [0.3, 0.2, 0.1, 0.0],
+}
+
+
+@pytest.mark.parametrize("dtype", WIDE_DTYPES, ids=str)
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("values", SECOND.values(), ids=SECOND)
+def test_second_derivative_of_thresholding_at_repeated_and_zero_values(values, wide, dtype):
+    """Of matrix and level, wherever no singular value is at the threshold."""
+    x = with_singular_values(5, torch.tensor(values, dtype=torch.float64), dtype)
+    x = (x.mT if wide else x).clone().requires_grad_()
+    level = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(singular_value_threshold, (x, level), atol=1e-6)
+
+
+@pytest.mark.parametrize("levels", [0.7, [0.7, 1.1]], ids=["one", "one a matrix"])
+def test_second_derivative_of_thresholding_a_batch(levels):
+    x = with_singular_values(4, torch.tensor([2.0, 1.3, 0.3], dtype=torch.float64))
+    x = torch.stack([x, 2.0 * x.flip(0)]).requires_grad_()
+    level = torch.tensor(levels, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(singular_value_threshold, (x, level), atol=1e-6)
+
+
+def test_second_derivative_of_hard_thresholding_is_refused():
+    x = random(6, 4).requires_grad_()
+    (gradient,) = torch.autograd.grad(shrink_singular_values(x, 1.0, HARD).square().sum(), x, create_graph=True)
+    with pytest.raises(UnsupportedError, match="differentiate once"):
+        gradient.square().sum().backward()
+
+
+def test_a_threshold_of_zero_is_the_identity_for_derivatives_too():
+    x = with_singular_values(6, torch.tensor([2.0, 1.0, 0.0, 0.0], dtype=torch.float64)).requires_grad_()
+    incoming = random(6, 4, seed=3)
+    (gradient,) = torch.autograd.grad(singular_value_threshold(x, 0.0), x, incoming)
+    torch.testing.assert_close(gradient, incoming)
+
+
+DEGENERATE_DATA = {
+    "all singular values equal": lambda x: torch.linalg.qr(x).Q,
+    "exact low rank": lambda x: x[:, :5] @ x[:5, :5] @ x[:30, :5].mT,
+    "zero columns": lambda x: torch.cat([x[:, :3], torch.zeros_like(x[:, 3:])], dim=1),
+    "constant frames": lambda x: x[:, :1].expand_as(x).contiguous(),
+    "zero matrix": torch.zeros_like,
+    "scale 1e-20": lambda x: 1e-20 * x,
+    "scale 1e+20": lambda x: 1e20 * x,
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64], ids=str)
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("make", DEGENERATE_DATA.values(), ids=DEGENERATE_DATA)
+def test_gradient_of_the_norm_of_degenerate_data_is_the_shortest_subgradient(make, wide, dtype):
+    """U V^H of the directions that are alive, as a decomposition in double precision knows them."""
+    double = torch.complex128 if dtype.is_complex else torch.float64
+    x = make(random(400, 30, dtype=double)).to(dtype)
+    x = (x.mT if wide else x).clone().requires_grad_()
+    value = NuclearNorm().value(x)
+    (gradient,) = torch.autograd.grad(value, x)
+    assert bool(torch.isfinite(gradient).all())
+    left, values, right = torch.linalg.svd(x.detach().to(double), full_matrices=False)
+    alive = values > 1e-5 * values[0]
+    torch.testing.assert_close(gradient.to(double), left[:, alive] @ right[alive], atol=2e-7, rtol=0)
+    assert float(torch.linalg.matrix_norm(gradient.to(double), 2)) <= 1 + 1e-6
+    assert float(value.detach()) == pytest.approx(float(values.sum()), rel=1e-6)
 
 
 def test_gradient_of_the_norm_is_the_polar_factor_without_dead_directions():

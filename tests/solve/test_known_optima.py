@@ -12,7 +12,18 @@ from torch import Tensor
 from foreknow import L1, Component, Exact, Gaussian, GroupL2, Huber, Model, NonNegative, NuclearNorm
 from foreknow.operators import FiniteDifference, Matrix
 from foreknow.priors import TotalVariation1D
-from foreknow.solve import ADMM, FISTA, PDHG, Algorithm, CertificateKind, ForwardBackward, RobustPCA, minimize
+from foreknow.solve import (
+    ADMM,
+    FISTA,
+    PDHG,
+    Algorithm,
+    BlockCoordinate,
+    CertificateKind,
+    DouglasRachford,
+    ForwardBackward,
+    RobustPCA,
+    minimize,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,9 @@ def lasso() -> Case:
         x = cvxpy.Variable(40)
         return _solve(cvxpy.sum_squares(y - a @ x) / (2 * 0.7**2) + 0.8 * cvxpy.norm1(x))
 
-    return Case(model, torch.from_numpy(y), optimum, (ForwardBackward(), FISTA(), FISTA(restart=False), ADMM(), PDHG()))
+    return Case(
+        model, torch.from_numpy(y), optimum, (ForwardBackward(), BlockCoordinate(), FISTA(), FISTA(restart=False), ADMM(), PDHG())
+    )
 
 
 def group_lasso() -> Case:
@@ -52,7 +65,7 @@ def group_lasso() -> Case:
         x = cvxpy.Variable((10, 3))
         return _solve(cvxpy.sum_squares(y - a @ cvxpy.vec(x, order="C")) / 2 + 1.1 * cvxpy.sum(cvxpy.norm(x, 2, axis=1)))
 
-    return Case(model, torch.from_numpy(y), optimum, (FISTA(), ADMM(), PDHG()))
+    return Case(model, torch.from_numpy(y), optimum, (BlockCoordinate(), FISTA(), ADMM(), PDHG()))
 
 
 class _Reshaped(Matrix):
@@ -84,7 +97,7 @@ def total_variation_denoising() -> Case:
         x = cvxpy.Variable(48)
         return _solve(cvxpy.sum_squares(y - x) / 2 + 0.9 * cvxpy.norm1(cvxpy.diff(x)))
 
-    return Case(model, torch.from_numpy(y), optimum, (ForwardBackward(), FISTA(), ADMM()))
+    return Case(model, torch.from_numpy(y), optimum, (ForwardBackward(), BlockCoordinate(), FISTA(), ADMM(), DouglasRachford()))
 
 
 def split_total_variation() -> Case:
@@ -117,7 +130,7 @@ def robust_pca() -> Case:
         x = cvxpy.Variable((14, 10))
         return _solve(cvxpy.normNuc(x) + 0.3 * cvxpy.sum(cvxpy.abs(y - x)))
 
-    return Case(model, torch.from_numpy(y), optimum, (RobustPCA(), ADMM(), PDHG()))
+    return Case(model, torch.from_numpy(y), optimum, (RobustPCA(), DouglasRachford(), ADMM(), PDHG()))
 
 
 def stable_robust_pca() -> Case:
@@ -130,7 +143,7 @@ def stable_robust_pca() -> Case:
         fit = cvxpy.sum_squares(y - low_rank - sparse) / (2 * 0.8**2)
         return _solve(fit + 0.5 * cvxpy.normNuc(low_rank) + 0.2 * cvxpy.sum(cvxpy.abs(sparse)))
 
-    return Case(model, torch.from_numpy(y), optimum, (FISTA(), ADMM(), PDHG()))
+    return Case(model, torch.from_numpy(y), optimum, (BlockCoordinate(), FISTA(), ADMM(), DouglasRachford(), PDHG()))
 
 
 def huber_regression() -> Case:
@@ -142,7 +155,7 @@ def huber_regression() -> Case:
         x = cvxpy.Variable(12)
         return _solve(cvxpy.sum(cvxpy.huber(y - a @ x, 1.345)) / 2 + 0.5 * cvxpy.norm1(x))
 
-    return Case(model, torch.from_numpy(y), optimum, (FISTA(), ADMM(), PDHG()))
+    return Case(model, torch.from_numpy(y), optimum, (BlockCoordinate(), FISTA(), ADMM(), PDHG()))
 
 
 def basis_pursuit() -> Case:
@@ -160,7 +173,7 @@ def basis_pursuit() -> Case:
         x = cvxpy.Variable(30)
         return _solve(cvxpy.norm1(x), (q @ x == y,))
 
-    return Case(model, torch.from_numpy(y), optimum, (ADMM(), PDHG()))
+    return Case(model, torch.from_numpy(y), optimum, (DouglasRachford(), ADMM(), PDHG()))
 
 
 CASES = {

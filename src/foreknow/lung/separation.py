@@ -16,6 +16,7 @@ from foreknow.operators import STFT, StationaryWavelet
 from foreknow.priors import L1
 from foreknow.problem import Component
 from foreknow.solve import ADMM, Status, minimize
+from foreknow.solve.penalty import FixedPenalty
 
 _PENALTY = 0.1  # of the noise's curvature: where the objective falls fastest at first
 _APPROXIMATION = 3.0  # times the weight of the coarsest band, where there are heart sounds and handling noise, not crackles
@@ -105,7 +106,7 @@ class CrackleSeparator:
             solution = minimize(
                 self.model.problem,
                 y,
-                ADMM(penalty=_PENALTY),
+                ADMM(FixedPenalty(_PENALTY)),
                 tolerance=settings.tolerance,
                 max_iterations=settings.iterations,
                 start=start,

@@ -1,6 +1,5 @@
 """The contract of a linear operator (forward, adjoint, norm, shapes) and the algebra of its signs: ``A.T, A @ B, A + B, 2 * A``."""
 
-import copy
 import itertools
 import math
 from abc import ABC, abstractmethod
@@ -40,6 +39,7 @@ class LinearOperator(nn.Module, ABC):
         complex_domain: whether input events are complex even where everything else is real (the adjoint of an STFT).
         complex_range: whether real input gives complex output (an STFT). An operator with neither maps real to real and complex
             to complex; one with both (a complex matrix) maps complex to complex.
+        kept: the names of the tensors that this operator is made of.
     """
 
     domain_dims: int
@@ -48,6 +48,7 @@ class LinearOperator(nn.Module, ABC):
     cogram_scale: float | None = None
     complex_domain: bool = False
     complex_range: bool = False
+    kept: tuple[str, ...] = ()
 
     def __init__(self, domain: int | Shape | None, domain_dims: int | None = None) -> None:
         super().__init__()
@@ -121,8 +122,23 @@ class LinearOperator(nn.Module, ABC):
             self.register_parameter(name, value)
         else:
             self.register_buffer(name, value.detach())
+        self.kept = (*self.kept, name)
 
     # ------------------------------------------------------------------ what a user calls
+    def release(self) -> int:
+        """Make the tensors that this operator is made of (a kernel, a matrix) learnable, in place.
+
+        Returns:
+            The number of tensors; those of operators inside this one are not counted, and not released.
+        """
+        for name in self.kept:
+            if name in self._buffers:
+                value = self._buffers.pop(name)
+                assert value is not None  # noqa: S101  (`_keep` was given a tensor)
+                self.register_parameter(name, nn.Parameter(value))
+            self.get_parameter(name).requires_grad_(True)
+        return len(self.kept)
+
     @property
     def bound(self) -> bool:
         """Whether the operator knows its domain shape."""
@@ -165,7 +181,8 @@ class LinearOperator(nn.Module, ABC):
 
     def _rebound(self, domain: Shape) -> "LinearOperator":
         """A shallow copy with another domain: parameters, buffers and submodules are the same objects."""
-        clone = copy.copy(self)
+        clone = type(self).__new__(type(self))  # what copy.copy does, but for the ban of it on parametrized modules
+        clone.__dict__.update(self.__dict__)
         clone._domain = domain  # noqa: SLF001  (its own kind)
         return clone
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from foreknow.errors import ParameterError, ShapeError
 from foreknow.operators.axes import fast_length, per_axis, resize_event
-from foreknow.operators.base import LinearOperator, cast_like
+from foreknow.operators.base import LinearOperator
+from foreknow.operators.spectrum import Spectrum, SpectrumMemo
 from foreknow.shapes import Shape, event_axes
 
 ConvolutionMode = Literal["circular", "same", "full"]
@@ -33,6 +34,7 @@ class FFTConvolution(LinearOperator):
     """
 
     kernel: Tensor
+    memo: SpectrumMemo | None = None
 
     def __init__(
         self,
@@ -54,24 +56,18 @@ class FFTConvolution(LinearOperator):
 
     def _forward(self, x: Tensor) -> Tensor:
         domain = tuple(x.shape[x.ndim - self.domain_dims :])
-        return self._filter(x, domain, self._range_shape(domain), conjugate=False)
+        spectrum = self.spectrum(domain, x.dtype)
+        return resize_event(spectrum.inverse(spectrum.transfer[0, 0] * spectrum.transform(x)), self._range_shape(domain))
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        return self._filter(y, self.domain, self.domain, conjugate=True)
+        spectrum = self.spectrum(self.domain, y.dtype)
+        return resize_event(spectrum.inverse(spectrum.conjugate[0, 0] * spectrum.transform(y)), self.domain)
 
-    def _filter(self, x: Tensor, domain: Shape, result: Shape, *, conjugate: bool) -> Tensor:
-        """Multiply the spectrum of x by the transfer function (or its conjugate) and cut the result."""
-        axes = event_axes(self.domain_dims)
+    def spectrum(self, domain: Shape, dtype: torch.dtype) -> Spectrum:
+        r"""The transfer function (1, 1, \*frequencies) on events of shape ``domain``, for signals of type ``dtype``."""
         sizes = transform_sizes(domain, tuple(self.kernel.shape), self.mode)
-        kernel = resize_event(cast_like(self.kernel, x), sizes).roll([-start for start in self.origin], axes)
-        x = resize_event(x, sizes)
-        if x.is_complex() or kernel.is_complex():
-            transfer = torch.fft.fftn(kernel, dim=axes)
-            output = torch.fft.ifftn(torch.fft.fftn(x, dim=axes) * (transfer.conj() if conjugate else transfer), dim=axes)
-        else:
-            transfer = torch.fft.rfftn(kernel, dim=axes)
-            output = torch.fft.irfftn(torch.fft.rfftn(x, dim=axes) * (transfer.conj() if conjugate else transfer), sizes, dim=axes)
-        return resize_event(output, result)
+        source = Spectrum if self.memo is None else self.memo
+        return source.of_kernel(self.kernel[None, None], self.origin, sizes, dtype)
 
     def _norm(self) -> Tensor:
         sizes = transform_sizes(self.domain, tuple(self.kernel.shape), self.mode)

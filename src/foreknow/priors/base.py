@@ -37,12 +37,14 @@ class Prior(nn.Module, ABC):
         has_prox: whether the proximal map is closed-form, or computed to full precision.
         elementwise: whether R(x) is a sum of functions of one element each.
         absolute: whether R depends on the moduli |x_i| only, and never falls as one of them grows.
+        weighted: whether ``weight`` means something; it does not for a set, and for a combinator, whose parts have their own.
     """
 
     convex: bool = True
     homogeneity: float | None = None
     elementwise: bool = False
     absolute: bool = False
+    weighted: bool = True
     has_value: bool = True
     has_prox: bool = True
 

@@ -24,6 +24,7 @@ class Clipped(Prior):
         ParameterError: if R is not convex and element-wise, or the event axes differ.
     """
 
+    weighted = False
     elementwise = True
 
     def __init__(self, prior: Prior, box: Box) -> None:

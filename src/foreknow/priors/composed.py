@@ -27,6 +27,8 @@ class Composed(Prior):
         ShapeError: if R has more event axes than A gives.
     """
 
+    weighted = False
+
     def __init__(self, prior: Prior, operator: LinearOperator) -> None:
         super().__init__(1.0, operator.domain_dims)
         self.prior = prior.fitted(operator.range_dims)

@@ -26,6 +26,8 @@ class Elastic(Prior):
             each by itself.
     """
 
+    weighted = False
+
     def __init__(self, prior: Prior, quadratic: Quadratic) -> None:
         if prior.event_dims != quadratic.event_dims:
             message = f"both priors need the same event_dims, not {prior.event_dims} and {quadratic.event_dims}"

@@ -23,6 +23,8 @@ class Indicator(Prior):
         event_dims: number of trailing axes that one value is computed over.
     """
 
+    weighted = False
+
     def __init__(self, event_dims: int = 1) -> None:
         super().__init__(1.0, event_dims)
 

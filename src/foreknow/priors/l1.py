@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from foreknow.priors.elementwise import Elementwise, ratio_scale, within, zero_or_infinite
+from foreknow.priors.soft_threshold import soft_threshold
 
 
 class L1(Elementwise):
@@ -24,6 +25,9 @@ class L1(Elementwise):
 
     def _shrink(self, modulus: Tensor, threshold: Tensor) -> Tensor:
         return torch.relu(modulus - threshold)
+
+    def _prox(self, x: Tensor, threshold: Tensor) -> Tensor:
+        return super()._prox(x, threshold) if x.is_complex() else soft_threshold(x, threshold)
 
     def _conjugate(self, z: Tensor, weight: Tensor) -> Tensor:
         feasible = within(z.abs(), weight).flatten(-self.event_dims).all(-1)

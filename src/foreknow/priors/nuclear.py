@@ -11,7 +11,8 @@ from foreknow.parameters import Parameter
 from foreknow.priors.base import Prior
 from foreknow.priors.elementwise import ratio_scale, within, zero_or_infinite
 from foreknow.priors.gram import as_tall, is_double, right_singular, singular_values, spectral_norm
-from foreknow.priors.singular_value import POLAR, PolarShrinkage, shrink_singular_values, singular_value_threshold, spectral_map
+from foreknow.priors.shrinkage import POLAR, PolarShrinkage
+from foreknow.priors.singular_value import shrink_singular_values, singular_value_threshold, spectral_map
 
 
 class NuclearNorm(Prior):

@@ -22,6 +22,8 @@ class OnOrthant(Prior):
         ParameterError: if R is not a function of the moduli, or the event axes differ.
     """
 
+    weighted = False
+
     def __init__(self, prior: Prior, cone: NonNegative | NonPositive) -> None:
         if not prior.absolute or prior.event_dims != cone.event_dims:
             message = f"{type(prior).__name__} must be a function of moduli, over the event axes of {type(cone).__name__}"

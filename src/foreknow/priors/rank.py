@@ -10,7 +10,8 @@ from foreknow.priors.elementwise import attached_zero
 from foreknow.priors.gram import singular_values
 from foreknow.priors.indicator import Indicator
 from foreknow.priors.nuclear import casorati, dead_level, require_matrix
-from foreknow.priors.singular_value import HARD, LeadingShrinkage, shrink_singular_values
+from foreknow.priors.shrinkage import HARD, LeadingShrinkage
+from foreknow.priors.singular_value import shrink_singular_values
 
 
 class Rank(Prior):

@@ -19,6 +19,8 @@ class Separable(Prior):
         ParameterError: if ``event_dims`` does not exceed that of R.
     """
 
+    weighted = False
+
     def __init__(self, prior: Prior, event_dims: int) -> None:
         if event_dims <= prior.event_dims:
             message = f"event_dims must exceed the {prior.event_dims} axes of {type(prior).__name__}, not be {event_dims}"

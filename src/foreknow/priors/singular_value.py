@@ -10,127 +10,30 @@ G-_ij = (f_i - f_j) / (s_i - s_j) and G+_ij = (f_i + f_j) / (s_i + s_j). For sof
 nothing is divided by the gap of two singular values, nor by one below the threshold.
 """
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foreknow.errors import ParameterError, ShapeError
-from foreknow.priors.gram import as_tall, cross_gram, is_double, multiply, right_singular
-
-
-class Shrinkage(ABC):
-    r"""A function f of the singular values, given by its multiplier phi = f(s) / s.
-
-    Arguments: ``values`` (\*batch, T) descending and ``level`` broadcastable against it, both float64.
-
-    Attributes:
-        exact_small_values: whether small values of single-precision data matter beyond what the Gram matrix resolves.
-    """
-
-    exact_small_values: bool = False
-
-    @abstractmethod
-    def multiplier(self, values: Tensor, level: Tensor) -> Tensor:
-        """The multiplier phi, (*batch, T); zero on the directions that are removed."""
-
-    @abstractmethod
-    def divided_difference(self, values: Tensor, level: Tensor) -> Tensor:
-        """D_ij = (phi_i - phi_j) / (s_i^2 - s_j^2), (*batch, T, T), with its limit on ties."""
-
-    def level_slope(self, values: Tensor, level: Tensor) -> Tensor:
-        """The derivative of phi with respect to the level, (*batch, T); zero unless overridden."""
-        return torch.zeros_like(values + level)
-
-
-class SoftShrinkage(Shrinkage):
-    """f(s) = max(s - level, 0); one level, or one a singular value (ascending, so that the order of the values is kept)."""
-
-    def multiplier(self, values: Tensor, level: Tensor) -> Tensor:
-        """1 - level / s above the level, else 0; 1 where the level is 0."""
-        shrunk = (values - level) / values.clamp_min(_TINY)
-        return torch.where(values > level, shrunk, (level == 0).to(values.dtype))
-
-    def divided_difference(self, values: Tensor, level: Tensor) -> Tensor:
-        """Bounded by 1 / (2 level^2): no gap between values is divided by, unless their levels differ."""
-        high, low = _pairs(values)
-        high_level, low_level = _pairs(level.expand_as(values))
-        gap, total = high - low, (high + low).clamp_min(_TINY)
-        both = low_level / (high * low).clamp_min(_TINY) / total
-        differing = (low_level != high_level) & (gap > _TIE * total)
-        both = both + torch.where(differing, (low_level - high_level) / (high * gap.clamp_min(_TINY) * total).clamp_min(_TINY), 0.0)
-        one = (high - high_level).clamp_min(0) / gap.clamp_min(_TINY) / (high * total).clamp_min(_TINY)
-        one = torch.where(gap > _TIE * total, one, 0.0) if level.shape[-1:] == values.shape[-1:] else one
-        return torch.where(low > low_level, both, torch.where(high > high_level, one, 0.0))
-
-    def level_slope(self, values: Tensor, level: Tensor) -> Tensor:
-        """-1 / s above the level, else 0."""
-        return torch.where(values > level, -1.0 / values.clamp_min(_TINY), 0.0)
-
-
-class HardShrinkage(Shrinkage):
-    """f(s) = s above the level, else 0."""
-
-    def multiplier(self, values: Tensor, level: Tensor) -> Tensor:
-        """1 above the level, else 0."""
-        return (values > level).to(values.dtype)
-
-    def divided_difference(self, values: Tensor, level: Tensor) -> Tensor:
-        """Non-zero between a kept and a removed direction only."""
-        return _projector_difference(values, values > level)
-
-
-class LeadingShrinkage(Shrinkage):
-    """f keeps the ``rank`` largest singular values and removes the others (Eckart and Young 1936); it has no level."""
-
-    def __init__(self, rank: int) -> None:
-        if rank < 0:
-            message = f"a rank is a non-negative whole number, not {rank}"
-            raise ParameterError(message)
-        self.rank = rank
-
-    def _kept(self, values: Tensor) -> Tensor:
-        return (torch.arange(values.shape[-1], device=values.device) < self.rank).expand_as(values)
-
-    def multiplier(self, values: Tensor, level: Tensor) -> Tensor:  # noqa: ARG002
-        """1 on the leading directions, else 0."""
-        return self._kept(values).to(values.dtype)
-
-    def divided_difference(self, values: Tensor, level: Tensor) -> Tensor:  # noqa: ARG002
-        """Non-zero between a kept and a removed direction only; taken as 0 where these tie."""
-        return _projector_difference(values, self._kept(values))
-
-
-class PolarShrinkage(Shrinkage):
-    """f(s) = 1 above the level, else 0: U V^H, the orthogonal polar factor, without its dead directions."""
-
-    exact_small_values = True
-
-    def multiplier(self, values: Tensor, level: Tensor) -> Tensor:
-        """1 / s above the level, else 0."""
-        return torch.where(values > level, 1.0 / values.clamp_min(_TINY), 0.0)
-
-    def divided_difference(self, values: Tensor, level: Tensor) -> Tensor:
-        """Of perturbations that keep the rank."""
-        high, low = _pairs(values)
-        both = -1.0 / (high * low * (high + low)).clamp_min(_TINY)
-        one = 1.0 / (high**3).clamp_min(_TINY)
-        return torch.where(low > level.unsqueeze(-1), both, torch.where(high > level.unsqueeze(-1), one, 0.0))
-
-
-SOFT = SoftShrinkage()
-HARD = HardShrinkage()
-POLAR = PolarShrinkage()
-_TINY = 1e-290
-_TIE = 1e-12
+from foreknow.errors import ShapeError
+from foreknow.priors.gram import as_tall, is_double, multiply, right_singular
+from foreknow.priors.shrinkage import SOFT, Shrinkage
+from foreknow.priors.spectral_derivatives import (
+    SpectralPoint,
+    condition_of,
+    first_derivative,
+    level_derivative,
+    sandwich,
+    second_gradient,
+)
 
 
 def shrink_singular_values(x: Tensor, level: float | Tensor, shrinkage: Shrinkage = SOFT) -> Tensor:
     """U f(s) V^H for X = U s V^H.
 
-    Differentiable once with respect to x and level (a second differentiation raises a RuntimeError of autograd).
+    Differentiable with respect to x and level; twice for soft thresholding with one level a matrix (elsewhere a second
+    differentiation raises an UnsupportedError).
 
     Args:
         x: (*batch, N, T), tall or wide; float32, float64, complex64 or complex128; any magnitude.
@@ -182,7 +85,7 @@ def singular_value_threshold(x: Tensor, threshold: float | Tensor) -> Tensor:
 def spectral_map(x: Tensor, level: Tensor, shrinkage: Shrinkage, values: Tensor, vectors: Tensor) -> Tensor:
     """X V phi V^H for a tall x whose right singular values and vectors are known; not differentiable."""
     phi = shrinkage.multiplier(values, level)
-    return multiply(x, _sandwich(vectors, phi), _condition(values, phi) if shrinkage.exact_small_values else 1.0)
+    return multiply(x, sandwich(vectors, phi), condition_of(values, phi) if shrinkage.exact_small_values else 1.0)
 
 
 class _Spectral(torch.autograd.Function):
@@ -197,45 +100,38 @@ class _Spectral(torch.autograd.Function):
         return spectral_map(x, level, shrinkage, values, vectors)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401
         x, level, values, vectors = ctx.saved_tensors
-        shrinkage: Shrinkage = ctx.shrinkage
-        phi = shrinkage.multiplier(values, level)
-        product = vectors.mH @ cross_gram(x, gradient) @ vectors
-        of_x = of_level = None
-        if ctx.needs_input_grad[0]:
-            inner = shrinkage.divided_difference(values, level).to(product.dtype) * (product + product.mH)
-            condition = _condition(values, phi)
-            direct = multiply(gradient, _sandwich(vectors, phi), condition if shrinkage.exact_small_values else 1.0)
-            of_x = direct + multiply(x, vectors @ inner @ vectors.mH, condition)
-        if ctx.needs_input_grad[1]:
-            slope = shrinkage.level_slope(values, level) * product.diagonal(dim1=-2, dim2=-1).real
-            of_level = slope.sum_to_size(level.shape)
+        point = SpectralPoint(x, level, ctx.shrinkage, values, vectors)
+        if torch.is_grad_enabled():  # a second derivative is asked for
+            of_x, of_level = _SpectralGradient.apply(x, level, gradient, point)  # type: ignore[no-untyped-call]
+        else:
+            of_x, of_level = _gradients(point, gradient, ctx.needs_input_grad)
         return of_x, of_level, None
 
 
-def _sandwich(vectors: Tensor, diagonal: Tensor) -> Tensor:
-    return (vectors * diagonal.unsqueeze(-2)) @ vectors.mH
+class _SpectralGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, level: Tensor, gradient: Tensor, point: SpectralPoint) -> Any:  # noqa: ANN401
+        ctx.save_for_backward(x, level, gradient, point.values, point.vectors)
+        ctx.shrinkage = point.shrinkage
+        return _gradients(point, gradient, (True, True))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_x: Tensor, of_level: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, level, gradient, values, vectors = ctx.saved_tensors
+        point = SpectralPoint(x, level, ctx.shrinkage, values, vectors)
+        of_input, along, of_gradient = second_gradient(point, gradient, of_x, of_level)
+        return of_input, along.sum_to_size(level.shape), of_gradient, None
 
 
-def _pairs(values: Tensor) -> tuple[Tensor, Tensor]:
-    """For each i, j the entry of the smaller and of the larger index: the larger and the smaller of two descending values."""
-    index = torch.arange(values.shape[-1], device=values.device)
-    return values[..., torch.minimum(index[:, None], index)], values[..., torch.maximum(index[:, None], index)]
-
-
-def _projector_difference(values: Tensor, kept: Tensor) -> Tensor:
-    high, low = _pairs(values)
-    first, last = _pairs(kept)
-    gap = (high - low) * (high + low)
-    return torch.where(first & ~last & (high - low > _TIE * high), 1.0 / gap.clamp_min(_TINY), 0.0)
-
-
-def _condition(values: Tensor, phi: Tensor) -> float:
-    """The largest singular value over the smallest one that is kept."""
-    smallest = torch.where(phi != 0, values, values[..., :1]).amin(-1)
-    return float((values[..., 0] / smallest.clamp_min(_TINY)).max()) if values.numel() else 1.0
+def _gradients(point: SpectralPoint, gradient: Tensor, needed: tuple[bool, ...]) -> tuple[Tensor | None, Tensor | None]:
+    """What a gradient of the output becomes, of the matrix and of the level."""
+    inner = point.inner(gradient)
+    of_x = first_derivative(point, gradient, inner) if needed[0] else None
+    of_level = level_derivative(point, inner).sum_to_size(point.level.shape) if needed[1] else None
+    return of_x, of_level
 
 
 def _extreme_scale(x: Tensor) -> Tensor | None:

@@ -24,6 +24,7 @@ class SparseGroup(Prior):
         ParameterError: if the two have different numbers of event axes.
     """
 
+    weighted = False
     homogeneity = 1.0
     absolute = True
 

@@ -32,6 +32,8 @@ class Sum(Prior):
         ParameterError: if the parts are fewer than two or have different event_dims.
     """
 
+    weighted = False
+
     def __init__(self, *parts: Prior, max_iterations: int = 10_000) -> None:
         if len(parts) < 2 or len({part.event_dims for part in parts}) > 1:
             message = f"a sum needs two or more priors of the same event_dims, not {[part.event_dims for part in parts]}"

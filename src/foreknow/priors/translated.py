@@ -17,6 +17,8 @@ class Translated(Prior):
         center: a tensor that broadcasts against x.
     """
 
+    weighted = False
+
     def __init__(self, prior: Prior, center: Tensor) -> None:
         super().__init__(1.0, prior.event_dims)
         self.prior = prior

@@ -9,7 +9,8 @@ from foreknow.errors import ParameterError
 from foreknow.parameters import Fixed, Parameter, as_parameter
 from foreknow.priors.base import Prior
 from foreknow.priors.nuclear import casorati, require_matrix, weighted_singular_values
-from foreknow.priors.singular_value import SOFT, shrink_singular_values
+from foreknow.priors.shrinkage import SOFT
+from foreknow.priors.singular_value import shrink_singular_values
 
 
 class WeightedNuclearNorm(Prior):

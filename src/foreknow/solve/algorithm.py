@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
+from foreknow.errors import UnsupportedError
 from foreknow.problem import Coefficients, Problem
 
 StateT = TypeVar("StateT")
@@ -34,7 +35,12 @@ class Algorithm(ABC, Generic[StateT]):
     ``init`` and ``step`` are pure (they change no argument and no attribute), differentiable where the problem is, treat all batch
     items at once, and never wait for the device. The driver of `foreknow.solve.driver.minimize` loops them to a certificate; an
     unrolled network applies a fixed number of them.
+
+    Attributes:
+        differentiable: whether ``init`` and ``step`` may be differentiated; not where they work in place for speed.
     """
+
+    differentiable: bool = True
 
     @property
     def name(self) -> str:
@@ -62,3 +68,19 @@ class Algorithm(ABC, Generic[StateT]):
     @abstractmethod
     def iterate(self, problem: Problem, y: Tensor, state: StateT) -> Iterate:
         """The candidate solution that the state holds."""
+
+    def transfer(self, problem: Problem, y: Tensor, state: StateT) -> StateT:  # noqa: ARG002
+        """The state taken over from a problem of the same shapes with other parameters: whatever it holds of those is renewed.
+
+        The layers of an unrolled network have parameters of their own. The default is for states that hold no such thing.
+        """
+        return state
+
+    def with_learned_steps(self) -> "Algorithm[StateT]":
+        """A copy whose step sizes are parameters that start near the present ones and cannot leave the bound of convergence.
+
+        Raises:
+            UnsupportedError: if the algorithm has none to learn.
+        """
+        message = f"{self.name} has no steps that could be learned"
+        raise UnsupportedError(message)

@@ -20,15 +20,19 @@ def scale_items(problem: Problem, factor: Tensor, x: Coefficients) -> Coefficien
 def dot(problem: Problem, x: Coefficients, y: Coefficients) -> Tensor:
     """The real inner product of each batch item, (*batch,)."""
     terms = [inner(a, b, problem.component_dims(index)) for index, (a, b) in enumerate(zip(x, y, strict=True))]
-    return torch.stack(terms).sum(dim=0)
+    return _total(terms)
 
 
 def norm(problem: Problem, x: Coefficients) -> Tensor:
     """The Euclidean norm of each batch item, (*batch,)."""
     terms = [squared_norm(a, problem.component_dims(index)) for index, a in enumerate(x)]
-    return torch.stack(terms).sum(dim=0).sqrt()
+    return _total(terms).sqrt()
 
 
 def select(problem: Problem, condition: Tensor, x: Coefficients, y: Coefficients) -> Coefficients:
     """X where the condition holds for the batch item, else y."""
     return tuple(torch.where(problem.expand(condition, index), a, b) for index, (a, b) in enumerate(zip(x, y, strict=True)))
+
+
+def _total(terms: list[Tensor]) -> Tensor:
+    return terms[0] if len(terms) == 1 else torch.stack(terms).sum(dim=0)

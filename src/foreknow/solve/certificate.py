@@ -13,8 +13,12 @@ from foreknow.problem import Coefficients, Problem
 from foreknow.shapes import expand_event, sum_event
 from foreknow.solve.algorithm import Iterate
 from foreknow.solve.dual_point import flatness, into_composed_domains, into_domain, nearer_to_domain
+from foreknow.solve.precision import as_double
+
+__all__ = ["Certificate", "CertificateKind", "as_double", "duality_gap", "in_double"]
 
 _VANISHING = 1e-14  # a step whose proximal map moves a point into the domain and no further
+_ROUNDING = 64 * torch.finfo(torch.float64).eps  # of the sum of all terms: what evaluating them may be wrong by
 
 
 class CertificateKind(enum.Enum):
@@ -33,11 +37,15 @@ class Certificate:
             step makes, and bounds nothing.
         absolute: (*batch,), float64.
         relative: (*batch,), float64: the gap over the objective, or the residual over the size of the iterate.
+        objective: of the candidate, (*batch,), float64, where it is known.
+        bound: what the optimum is known not to be below, (*batch,), float64; None for a residual.
     """
 
     kind: CertificateKind
     absolute: Tensor
     relative: Tensor
+    objective: Tensor | None = None
+    bound: Tensor | None = None
 
     @property
     def worst(self) -> float:
@@ -74,7 +82,9 @@ def in_double(problem: Problem, y: Tensor, iterate: Iterate) -> Iterate:
     return double if best is None else Iterate(best, double.data_dual, double.prior_duals)
 
 
-def duality_gap(problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int = 0) -> Certificate | None:
+def duality_gap(
+    problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int = 0, bound: Tensor | None = None
+) -> Certificate | None:
     r"""The Fenchel-Rockafellar gap of a candidate, evaluated in float64 with a scaled, feasible dual point.
 
     For min_x D(Ax; y) + sum_i g_i(x_i) + sum_j h_j(K_j x), any u, v_j give the bound
@@ -90,6 +100,7 @@ def duality_gap(problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int =
         iterate: the candidate, as `in_double` gives it.
         dual_steps: steps that the dual point walks towards the domain of the conjugates (`nearer_to_domain`) before it is scaled;
             each costs two steps of a solver or so, and of both points the better one counts.
+        bound: a lower bound of the optimum that is known already (of an earlier candidate), (*batch,); the better one counts.
 
     Returns:
         The certificate, or None where no finite gap can be had (no conjugate in closed form, not convex, or the candidate is
@@ -99,12 +110,12 @@ def duality_gap(problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int =
         return None
     with torch.no_grad():
         try:
-            return _gap(problem, as_double(y), iterate, dual_steps)
+            return _gap(problem, as_double(y), iterate, dual_steps, bound)
         except UnsupportedError:
             return None
 
 
-def _gap(problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int) -> Certificate | None:
+def _gap(problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int, bound: Tensor | None) -> Certificate | None:
     x = iterate.coefficients
     composed = problem.composed_priors()
     if len(iterate.prior_duals) != len(composed):
@@ -133,24 +144,31 @@ def _gap(problem: Problem, y: Tensor, iterate: Iterate, dual_steps: int) -> Cert
             dual_terms.append(sum_event(value, problem.component_dims(index) - prior.event_dims))
         dual = -torch.stack(dual_terms).sum(dim=0)
         magnitude = primal.abs() + torch.stack([term.abs() for term in dual_terms]).sum(dim=0)
-        rounding = 64 * torch.finfo(torch.float64).eps * magnitude
-        absolute = (primal - dual).clamp_min(0) + rounding + scale * flatness(problem, slopes, x)
+        absolute = (primal - dual).clamp_min(0) + _ROUNDING * magnitude + scale * flatness(problem, slopes, x)
         return torch.where(torch.isfinite(absolute), absolute, torch.inf)
 
-    pulled = [torch.zeros_like(part) for part in x]  # sum_j K_j^* v_j for each component
-    for (index, _, operator), dual in zip(composed, v, strict=True):
-        pulled[index] = pulled[index] + operator.adjoint(dual)
-    u = _data_dual(problem, y, z, iterate, tuple(pulled))
+    pulled = _pulled(problem, v, x) if composed else None
+    u = _data_dual(problem, y, z, iterate, pulled)
     if u is None:
         return None
-    candidates = [u] if dual_steps == 0 else [u, nearer_to_domain(problem, u, tuple(pulled), dual_steps)]
-    gaps = [primal_minus_dual(*into_domain(problem, candidate, tuple(pulled))) for candidate in candidates]
+    candidates = [u] if dual_steps == 0 else [u, nearer_to_domain(problem, u, pulled, dual_steps)]
+    gaps = [primal_minus_dual(*into_domain(problem, candidate, pulled)) for candidate in candidates]
+    if bound is not None:
+        gaps.append((primal - bound).clamp_min(0) + _ROUNDING * primal.abs())
     absolute = torch.stack(gaps).amin(dim=0)
     relative = absolute / primal.abs().clamp_min(torch.finfo(torch.float64).tiny)
-    return Certificate(CertificateKind.DUALITY_GAP, absolute, relative)
+    return Certificate(CertificateKind.DUALITY_GAP, absolute, relative, primal, primal - absolute)
 
 
-def _data_dual(problem: Problem, y: Tensor, z: Tensor, iterate: Iterate, pulled: Coefficients) -> Tensor | None:
+def _pulled(problem: Problem, duals: tuple[Tensor, ...], like: Coefficients) -> Coefficients:
+    """sum_j K_j^* v_j for each component."""
+    pulled = [torch.zeros_like(part) for part in like]
+    for (index, _, operator), dual in zip(problem.composed_priors(), duals, strict=True):
+        pulled[index] = pulled[index] + operator.adjoint(dual)
+    return tuple(pulled)
+
+
+def _data_dual(problem: Problem, y: Tensor, z: Tensor, iterate: Iterate, pulled: Coefficients | None) -> Tensor | None:
     """The dual variable u of the data term, or None where the equality that a component asks for cannot be met."""
     free = [index for index, prior in enumerate(problem.proximal_priors()) if prior is None]
     if len(free) > 1:
@@ -158,7 +176,7 @@ def _data_dual(problem: Problem, y: Tensor, z: Tensor, iterate: Iterate, pulled:
     if free:
         operator = problem.linear_operators()[free[0]]
         composed = any(index == free[0] for index, _, _ in problem.composed_priors())
-        if not composed or operator.gram_scale is None or operator.cogram_scale is None:
+        if pulled is None or not composed or operator.gram_scale is None or operator.cogram_scale is None:
             return None
         return -operator(pulled[free[0]]) / operator.cogram_scale
     if iterate.data_dual is None and not problem.noise.smooth:
@@ -179,8 +197,3 @@ def _inside(declared: Prior, part: Prior | None, x: Tensor) -> Tensor:
 
 def _least(value: Tensor, dims: int) -> Tensor:
     return value.flatten(value.ndim - dims).amin(dim=-1) if dims else value
-
-
-def as_double(x: Tensor) -> Tensor:
-    """X in float64 or complex128."""
-    return x.to(torch.complex128 if x.is_complex() else torch.float64)

@@ -4,6 +4,7 @@ import enum
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +12,11 @@ from torch import Tensor
 from foreknow.errors import DataError, ParameterError, ShapeError
 from foreknow.problem import Coefficients, Problem
 from foreknow.solve.algorithm import Algorithm, Iterate
-from foreknow.solve.blocks import add, norm
-from foreknow.solve.certificate import Certificate, CertificateKind, as_double, duality_gap, in_double
+from foreknow.solve.certificate import Certificate, CertificateKind
+from foreknow.solve.gap_watch import GapWatch
+from foreknow.solve.precision import as_double, at_precision
+from foreknow.solve.preconditions import require_finite
+from foreknow.solve.self_certifying import Look, SelfCertifying
 
 
 class Status(enum.Enum):
@@ -44,7 +48,7 @@ class Solution:
     Attributes:
         coefficients: x_i by component name, (*batch, *domain of A_i).
         components: the signals A_i x_i by name, (*batch, *shape).
-        objective: (*batch,), float64.
+        objective: (*batch,), float64; NaN where a prior has no value (`PlugIn`).
         certificate: how far from optimal the coefficients are; see `Certificate`.
         iterations: number of steps taken.
         status: why the solver stopped.
@@ -102,12 +106,14 @@ def minimize(
         tolerance: relative duality gap (relative fixed-point residual where no gap can be had).
         max_iterations: number of steps after which the loop gives up.
         start: initial coefficients, one tensor a component; zeros if None.
-        look_every: steps between two looks at the certificate, which costs about as much as a step or two.
+        look_every: least number of steps between two looks at the certificate; see `GapWatch`. An algorithm that certifies itself
+            (`SelfCertifying`) knows better and decides alone.
         dual_steps: steps that improve the dual point at every look; see `duality_gap`. Worth it where few iterations are made.
         callback: told the progress at every look.
 
     Raises:
-        DataError, ShapeError: if the data or the start do not fit; DataError if the iteration leaves the finite numbers.
+        DataError: if the data, the start or a tensor of the problem are not finite, or the iteration leaves the finite numbers.
+        ShapeError: if the data or the start do not fit the problem.
         UnsupportedError: if the algorithm cannot treat the problem.
     """
     if not tolerance > 0 or max_iterations < 1 or look_every < 1 or dual_steps < 0:
@@ -117,49 +123,40 @@ def minimize(
         )
         raise ParameterError(message)
     began = time.perf_counter()
-    bound = problem.for_data(y)
-    algorithm.check(bound)
+    declared = problem.for_data(y)
+    require_finite(declared)
+    algorithm.check(declared)
+    bound = at_precision(declared, y.dtype)
     history: list[tuple[int, float]] = []
     with torch.no_grad():
         state = algorithm.init(bound, y, _checked_start(bound, y, start))
+        watch = algorithm if isinstance(algorithm, SelfCertifying) else GapWatch(algorithm, declared, y, look_every, dual_steps)
         status = Status.ITERATION_LIMIT
-        best: tuple[Iterate, Certificate] | None = None
+        best: Look[Any] | None = None
         mark, looks_since_mark = float("inf"), 0
-        iteration = 0
+        iteration, pause = 0, watch.first_pause(state, tolerance)
         while True:
-            stride = min(1 if iteration == 0 else look_every - iteration % look_every, max_iterations - iteration)
-            for _ in range(stride):
-                previous, state = state, algorithm.step(bound, y, state)
+            stride = min(pause, max_iterations - iteration)
+            state = watch.advance(bound, y, state, stride)
             iteration += stride
-            candidate = algorithm.iterate(bound, y, state)
-            if not bool(torch.isfinite(_total(candidate.coefficients))):
-                message = (
-                    f"{algorithm.name} left the finite numbers at iteration {iteration}; scale the data nearer to 1 or use float64"
-                )
-                raise DataError(message)
-            candidate = in_double(bound, y, candidate)
-            certificate = duality_gap(bound, y, candidate, dual_steps if iteration > 1 else 0)
-            if certificate is None:
-                certificate = _residual(bound, algorithm.iterate(bound, y, previous), candidate)
+            look = watch.look(bound, y, state, tolerance)
+            certificate, state, pause = look.certificate, look.state, look.pause
             history.append((iteration, certificate.worst))
-            if best is None or _better(certificate, best[1]):
-                best = (candidate, certificate)
+            if best is None or _better(certificate, best.certificate):
+                best = look
             looks_since_mark += 1
             if certificate.worst < 0.95 * mark:
                 mark, looks_since_mark = certificate.worst, 0
             if callback is not None:
                 callback(Progress(iteration, max_iterations, certificate, tolerance))
             if certificate.worst <= tolerance:
-                status, best = Status.CONVERGED, (candidate, certificate)
-            elif looks_since_mark >= _PATIENCE:
+                status, best = Status.CONVERGED, look
+            elif looks_since_mark >= watch.patience:
                 status = Status.STALLED
             elif iteration < max_iterations:
                 continue
             break
-        return _solution(bound, y, algorithm.name, status, best, iteration, time.perf_counter() - began, tuple(history))
-
-
-_PATIENCE = 200  # looks without a certificate 5 % better than the last mark before the loop calls itself stalled
+        return _solution(declared, y, algorithm.name, status, best, iteration, began, tuple(history))
 
 
 def _solution(
@@ -167,27 +164,35 @@ def _solution(
     y: Tensor,
     algorithm: str,
     status: Status,
-    best: tuple[Iterate, Certificate],
+    best: Look[Any],
     iterations: int,
-    seconds: float,
+    began: float,
     history: tuple[tuple[int, float], ...],
 ) -> Solution:
-    candidate, certificate = best
-    objective = problem.objective(candidate.coefficients, as_double(y))
+    candidate = best.iterate()
+    objective = best.objective
+    if objective is None:
+        objective = _objective(problem, as_double(y), candidate.coefficients)
     coefficients = tuple(x.to(like.dtype) for x, like in zip(candidate.coefficients, problem.zeros(y), strict=True))
     parts = problem.parts(coefficients)
     return Solution(
         coefficients=dict(zip(problem.names, coefficients, strict=True)),
         components=dict(zip(problem.names, parts, strict=True)),
         objective=objective,
-        certificate=certificate,
+        certificate=best.certificate,
         iterations=iterations,
         status=status,
-        seconds=seconds,
+        seconds=time.perf_counter() - began,
         algorithm=algorithm,
         history=history,
         dual=candidate,
     )
+
+
+def _objective(problem: Problem, y: Tensor, x: Coefficients) -> Tensor:
+    if problem.has_value:
+        return problem.objective(x, y)
+    return torch.full(problem.batch_shape(y), torch.nan, dtype=torch.float64, device=y.device)
 
 
 def _better(one: Certificate, other: Certificate) -> bool:
@@ -195,18 +200,6 @@ def _better(one: Certificate, other: Certificate) -> bool:
     if one.kind is not other.kind:
         return one.kind is CertificateKind.DUALITY_GAP
     return one.worst < other.worst
-
-
-def _residual(problem: Problem, before: Iterate, after: Iterate) -> Certificate:
-    """The change of the last step, relative to the iterate."""
-    size = norm(problem, after.coefficients).double()
-    change = norm(problem, add(after.coefficients, tuple(as_double(x) for x in before.coefficients), -1)).double()
-    relative = torch.where(change == 0, torch.zeros_like(change), change / size.clamp_min(torch.finfo(torch.float64).tiny))
-    return Certificate(CertificateKind.FIXED_POINT_RESIDUAL, change, relative)
-
-
-def _total(x: Coefficients) -> Tensor:
-    return torch.stack([part.abs().sum().double() for part in x]).sum()
 
 
 def _checked_start(problem: Problem, y: Tensor, start: Coefficients | None) -> Coefficients:
@@ -220,4 +213,7 @@ def _checked_start(problem: Problem, y: Tensor, start: Coefficients | None) -> C
         if given.shape != zero.shape:
             message = f"the start of component {name!r} has shape {tuple(given.shape)}, but needs {tuple(zero.shape)}"
             raise ShapeError(message)
+        if not bool(torch.isfinite(given).all()):
+            message = f"the start of component {name!r} has values that are NaN or infinite"
+            raise DataError(message)
     return tuple(given.to(zero) for given, zero in zip(start, zeros, strict=True))

@@ -17,7 +17,7 @@ def into_composed_domains(problem: Problem, duals: tuple[Tensor, ...]) -> tuple[
     return tuple(dual - prior.flat_part(dual) for (_, prior, _), dual in zip(problem.composed_priors(), duals, strict=True))
 
 
-def into_domain(problem: Problem, u: Tensor, pulled: Coefficients) -> tuple[Tensor, Coefficients]:
+def into_domain(problem: Problem, u: Tensor, pulled: Coefficients | None) -> tuple[Tensor, Coefficients]:
     r"""A data dual near u whose slopes s_i = -A_i^* u - p_i have no flat part, for which every conjugate g_i^*(t s_i) is infinite.
 
     An equality (x may shift by a constant, say) or a sign (x >= 0) that the slopes must obey is only met to the rounding of the
@@ -29,7 +29,7 @@ def into_domain(problem: Problem, u: Tensor, pulled: Coefficients) -> tuple[Tens
     Args:
         problem: bound to the shape of the data.
         u: (*batch, *shape), in double precision.
-        pulled: p_i = sum_j K_j^* v_j of each component.
+        pulled: p_i = sum_j K_j^* v_j of each component; None where no prior is composed.
 
     Returns:
         The point for the batch items that could be moved, u for the others (and for all where a component without a proximal
@@ -37,7 +37,7 @@ def into_domain(problem: Problem, u: Tensor, pulled: Coefficients) -> tuple[Tens
     """
     parts = problem.proximal_priors()
     slopes = _slopes(problem, u, pulled)
-    if None in parts:
+    if None in parts or all(_never_flat(part) for part in parts):
         return u, slopes
     flat = _flat_parts(parts, slopes)
     done = _feasible(problem, parts, flat, slopes)
@@ -70,7 +70,7 @@ def into_domain(problem: Problem, u: Tensor, pulled: Coefficients) -> tuple[Tens
     return u, _slopes(problem, u, pulled)
 
 
-def nearer_to_domain(problem: Problem, u: Tensor, pulled: Coefficients, steps: int) -> Tensor:
+def nearer_to_domain(problem: Problem, u: Tensor, pulled: Coefficients | None, steps: int) -> Tensor:
     r"""A data dual near u of which less has to be scaled off before every conjugate g_i^* is finite.
 
     For a norm, the part of a slope outside the dual ball is s - P(s) = prox_g(s) (Moreau), so that accelerated gradient steps on
@@ -80,7 +80,7 @@ def nearer_to_domain(problem: Problem, u: Tensor, pulled: Coefficients, steps: i
     Args:
         problem: bound to the shape of the data.
         u: (*batch, *shape), in double precision.
-        pulled: p_i = sum_j K_j^* v_j of each component.
+        pulled: p_i = sum_j K_j^* v_j of each component; None where no prior is composed.
         steps: number of steps, each one A and one A^*.
     """
     parts = problem.proximal_priors()
@@ -108,13 +108,21 @@ def flatness(problem: Problem, slopes: tuple[tuple[int, Prior, Tensor], ...], x:
     """By how much flat parts that were taken for rounding may lift the bound: 2 sum_i |P_i(s_i)| |x_i|, (*batch,)."""
     total = torch.zeros(x[0].shape[: x[0].ndim - problem.component_dims(0)], dtype=torch.float64, device=x[0].device)
     for index, prior, slope in slopes:
+        if _never_flat(prior):
+            continue
         dims = problem.component_dims(index)
         total = total + 2 * (squared_norm(prior.flat_part(slope), dims) * squared_norm(x[index], dims)).sqrt()
     return total
 
 
-def _slopes(problem: Problem, u: Tensor, pulled: Coefficients) -> Coefficients:
-    return tuple(-back - pull for back, pull in zip(problem.adjoint(u), pulled, strict=True))
+def _slopes(problem: Problem, u: Tensor, pulled: Coefficients | None) -> Coefficients:
+    slopes = problem.adjoint(-u)
+    return slopes if pulled is None else add(slopes, pulled, -1)
+
+
+def _never_flat(part: Prior | None) -> bool:
+    """Whether a prior grows along every direction (a norm): `Prior.flat_part` is then 0, and need not be computed."""
+    return part is not None and type(part)._flat_part is Prior._flat_part  # noqa: SLF001
 
 
 def _flat_parts(parts: tuple[Prior | None, ...], slopes: Coefficients) -> Coefficients:

@@ -1,14 +1,15 @@
-"""Forward-backward splitting and its accelerated form, for a smooth data term and priors with proximal maps."""
+"""Forward-backward splitting, for a smooth data term and priors with proximal maps."""
 
+import copy
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from foreknow.errors import ParameterError, UnsupportedError
+from foreknow.parameters import Bounded, Parameter, number
 from foreknow.problem import Coefficients, Problem
 from foreknow.solve.algorithm import Algorithm, Iterate
-from foreknow.solve.blocks import add, dot, scale_items, select
+from foreknow.solve.step_rule import norm_curvature
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,6 @@ class ForwardBackwardState:
     """Coefficients and the step, () or (*batch,)."""
 
     coefficients: Coefficients
-    step: Tensor
-
-
-@dataclass(frozen=True)
-class FISTAState:
-    """Coefficients, the extrapolated point, the momentum number t (*batch,), and the step."""
-
-    coefficients: Coefficients
-    extrapolated: Coefficients
-    momentum: Tensor
     step: Tensor
 
 
@@ -40,7 +31,7 @@ class ForwardBackward(Algorithm[ForwardBackwardState]):
         if not 0 < step_fraction < 2:
             message = f"forward-backward converges for step fractions in (0, 2), not {step_fraction}"
             raise ParameterError(message)
-        self.step_fraction = step_fraction
+        self.step_fraction: float | Parameter = step_fraction
 
     def check(self, problem: Problem) -> None:
         """Needs a smooth data term and a proximal map for every prior."""
@@ -48,7 +39,11 @@ class ForwardBackward(Algorithm[ForwardBackwardState]):
 
     def init(self, problem: Problem, y: Tensor, start: Coefficients) -> ForwardBackwardState:
         """Start from ``start`` with the step of the operator norms."""
-        return ForwardBackwardState(start, self.step_fraction * safe_step(problem, y))
+        return ForwardBackwardState(start, self._step(problem, y))
+
+    def _step(self, problem: Problem, y: Tensor) -> Tensor:
+        curvature = norm_curvature(problem, y)
+        return number(self.step_fraction, curvature) / curvature
 
     def step(self, problem: Problem, y: Tensor, state: ForwardBackwardState) -> ForwardBackwardState:
         """One gradient step and one proximal step."""
@@ -58,41 +53,16 @@ class ForwardBackward(Algorithm[ForwardBackwardState]):
         """The coefficients."""
         return Iterate(state.coefficients)
 
+    def transfer(self, problem: Problem, y: Tensor, state: ForwardBackwardState) -> ForwardBackwardState:
+        """The same coefficients with the step of this problem."""
+        return ForwardBackwardState(state.coefficients, self._step(problem, y))
 
-class FISTA(Algorithm[FISTAState]):
-    """Accelerated proximal gradient (Beck and Teboulle 2009) with gradient restart of each batch item (O'Donoghue and Candes 2015).
-
-    Args:
-        restart: whether the momentum of an item is dropped when it points uphill.
-    """
-
-    def __init__(self, *, restart: bool = True) -> None:
-        self.restart = restart
-
-    def check(self, problem: Problem) -> None:
-        """Needs a smooth data term and a proximal map for every prior."""
-        require_smooth(problem, self.name)
-
-    def init(self, problem: Problem, y: Tensor, start: Coefficients) -> FISTAState:
-        """Start from ``start`` without momentum."""
-        momentum = torch.ones(problem.batch_shape(y), dtype=y.dtype.to_real(), device=y.device)
-        return FISTAState(start, start, momentum, safe_step(problem, y))
-
-    def step(self, problem: Problem, y: Tensor, state: FISTAState) -> FISTAState:
-        """A proximal gradient step from the extrapolated point, then extrapolation."""
-        new = proximal_gradient(problem, y, state.extrapolated, state.step)
-        change = add(new, state.coefficients, -1)
-        momentum = (1 + (1 + 4 * state.momentum.square()).sqrt()) / 2
-        extrapolated = add(new, scale_items(problem, (state.momentum - 1) / momentum, change))
-        if self.restart:
-            uphill = dot(problem, add(state.extrapolated, new, -1), change) > 0
-            momentum = torch.where(uphill, torch.ones_like(momentum), momentum)
-            extrapolated = select(problem, uphill, new, extrapolated)
-        return FISTAState(new, extrapolated, momentum, state.step)
-
-    def iterate(self, problem: Problem, y: Tensor, state: FISTAState) -> Iterate:  # noqa: ARG002
-        """The coefficients (not the extrapolated point)."""
-        return Iterate(state.coefficients)
+    def with_learned_steps(self) -> "ForwardBackward":
+        """The fraction of 1 / Lipschitz constant, in (0, 2)."""
+        clone = copy.copy(self)
+        present = self.step_fraction() if isinstance(self.step_fraction, Parameter) else self.step_fraction
+        clone.step_fraction = Bounded(present, 0.0, 2.0)
+        return clone
 
 
 def proximal_gradient(problem: Problem, y: Tensor, x: Coefficients, step: Tensor) -> Coefficients:
@@ -103,12 +73,6 @@ def proximal_gradient(problem: Problem, y: Tensor, x: Coefficients, step: Tensor
         for index, (coefficients, part) in enumerate(zip(x, gradient, strict=True))
     )
     return problem.prox(moved, step)
-
-
-def safe_step(problem: Problem, y: Tensor) -> Tensor:
-    """1 / (Lipschitz constant of grad D times the squared norm of A), () or (*batch,)."""
-    curvature = problem.noise.lipschitz(problem.event_dims).to(y.device) * problem.squared_norm_bound().to(y.device)
-    return (1 / curvature).to(y.dtype.to_real())
 
 
 def require_smooth(problem: Problem, algorithm: str) -> None:

@@ -1,11 +1,13 @@
 """The primal-dual hybrid gradient method with a smooth term (Condat-Vu), for priors composed with operators."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from foreknow.errors import ParameterError, UnsupportedError
+from foreknow.parameters import Bounded, Parameter, Positive, number
 from foreknow.problem import Coefficients, Problem
 from foreknow.shapes import squared_norm
 from foreknow.solve.algorithm import Algorithm, Iterate
@@ -42,36 +44,46 @@ class PDHG(Algorithm[PDHGState]):
         if not 0 < safety <= 1:
             message = f"the safety factor of PDHG must be in (0, 1], not {safety}"
             raise ParameterError(message)
-        self.safety = safety
+        self.safety: float | Parameter = safety
         self.weight = weight
+        self.weight_factor: float | Parameter = 1.0
 
     def check(self, problem: Problem) -> None:
         """Needs a proximal map for every part that the priors split into."""
-        for index, prior, _ in problem.composed_priors():
-            if not prior.has_prox:
-                message = f"PDHG needs a proximal map for every part of the prior of component {problem.names[index]!r}"
+        for name, (_, composed) in zip(problem.names, problem.splits(), strict=True):
+            if not all(prior.has_prox for prior, _ in composed):
+                message = f"PDHG needs a proximal map for every part of the prior of component {name!r}"
                 raise UnsupportedError(message)
 
     def init(self, problem: Problem, y: Tensor, start: Coefficients) -> PDHGState:
         """Start from ``start`` with zero dual variables."""
         ones = torch.ones(problem.batch_shape(y), dtype=y.dtype.to_real(), device=y.device)
-        squares = [operator.norm().square().to(ones) for _, _, operator in problem.composed_priors()]
-        curvature = torch.zeros_like(ones)
-        if problem.noise.smooth:
-            curvature = ones * (problem.noise.lipschitz(problem.event_dims).to(ones) * problem.squared_norm_bound().to(ones))
-        else:
-            squares.append(problem.squared_norm_bound().to(ones))
-        coupling = ones * (torch.stack(squares).sum() if squares else torch.zeros((), dtype=ones.dtype, device=ones.device))
+        curvature, coupling = _bounds(problem, ones)
         dual = tuple(torch.zeros_like(block) for block in _image(problem, start))
         weight = _initial_weight(problem, y, ones) if self.weight is None else self.weight * ones
+        weight = number(self.weight_factor, ones) * weight
         return PDHGState(start, dual, weight, torch.full_like(ones, 0.5), curvature, coupling, 0)
+
+    def transfer(self, problem: Problem, y: Tensor, state: PDHGState) -> PDHGState:  # noqa: ARG002
+        """The same variables with the norms of this problem's operators, and the primal weight times this copy's factor."""
+        curvature, coupling = _bounds(problem, torch.ones_like(state.weight))
+        weight = number(self.weight_factor, state.weight) * state.weight
+        return replace(state, weight=weight, curvature=curvature, coupling=coupling)
+
+    def with_learned_steps(self) -> "PDHG":
+        """The fraction of the largest allowed steps, in (0, 1), and a positive factor of the primal weight."""
+        clone = copy.copy(self)
+        safety = self.safety() if isinstance(self.safety, Parameter) else self.safety
+        clone.safety = Bounded(min(float(safety), 0.999), 0.0, 1.0)
+        clone.weight_factor = Positive(1.0)
+        return clone
 
     def _steps(self, state: PDHGState) -> tuple[Tensor, Tensor]:
         """Tau and sigma = weight / |M|; 1/tau = L/2 + sigma |M|^2."""
         size = state.coupling.sqrt()
         sigma = state.weight / size.clamp_min(torch.finfo(size.dtype).tiny)
         sigma = torch.where(size > 0, sigma, torch.ones_like(sigma))
-        return self.safety / (state.curvature / 2 + sigma * state.coupling), sigma
+        return number(self.safety, size) / (state.curvature / 2 + sigma * state.coupling), sigma
 
     def step(self, problem: Problem, y: Tensor, state: PDHGState) -> PDHGState:
         """One primal step, one dual step from the extrapolated point; the weight every tenth step."""
@@ -91,6 +103,18 @@ class PDHG(Algorithm[PDHGState]):
         """The coefficients and the dual variables."""
         count = len(problem.composed_priors())
         return Iterate(state.coefficients, None if problem.noise.smooth else state.dual[-1], state.dual[:count])
+
+
+def _bounds(problem: Problem, ones: Tensor) -> tuple[Tensor, Tensor]:
+    """The Lipschitz constant of the smooth term and |M|^2, (*batch,)."""
+    squares = [operator.norm().square().to(ones) for _, _, operator in problem.composed_priors()]
+    curvature = torch.zeros_like(ones)
+    if problem.noise.smooth:
+        curvature = ones * (problem.noise.lipschitz(problem.event_dims).to(ones) * problem.squared_norm_bound().to(ones))
+    else:
+        squares.append(problem.squared_norm_bound().to(ones))
+    coupling = ones * (torch.stack(squares).sum() if squares else torch.zeros((), dtype=ones.dtype, device=ones.device))
+    return curvature, coupling
 
 
 def _image(problem: Problem, x: Coefficients) -> tuple[Tensor, ...]:

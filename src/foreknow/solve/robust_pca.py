@@ -1,5 +1,6 @@
 """Robust principal component analysis: two components that sum to the data exactly, one of them low-rank, one sparse."""
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from foreknow.errors import UnsupportedError
 from foreknow.noise import Exact
 from foreknow.operators import Identity
+from foreknow.parameters import Parameter, Positive, number
 from foreknow.problem import Coefficients, Problem
 from foreknow.shapes import squared_norm
 from foreknow.solve.algorithm import Algorithm, Iterate
@@ -38,7 +40,8 @@ class RobustPCA(Algorithm[RobustPCAState]):
     """
 
     def __init__(self, growth: float = 1.5, growing: int = 12, adapt: int = 400) -> None:
-        self.growth = growth
+        self.growth: float | Parameter = growth
+        self.first_penalty: float | Parameter = 1.0
         self.growing = growing
         self.adapt = adapt
 
@@ -58,7 +61,7 @@ class RobustPCA(Algorithm[RobustPCAState]):
         values = torch.stack([problem.prior_value((y, torch.zeros_like(y))), problem.prior_value((torch.zeros_like(y), y))])
         value = torch.where(torch.isfinite(values) & (values > 0), values, torch.inf).amin(dim=0)
         penalty = torch.where(torch.isfinite(value), value / energy, torch.ones_like(energy))
-        return RobustPCAState(start[0], start[1], torch.zeros_like(y), penalty, 0)
+        return RobustPCAState(start[0], start[1], torch.zeros_like(y), number(self.first_penalty, penalty) * penalty, 0)
 
     def step(self, problem: Problem, y: Tensor, state: RobustPCAState) -> RobustPCAState:
         """L, then S, then the multiplier, then the penalty."""
@@ -71,10 +74,17 @@ class RobustPCA(Algorithm[RobustPCAState]):
         multiplier = state.multiplier + problem.expand_data(state.penalty) * residual
         penalty = state.penalty
         if state.count < self.growing:
-            penalty = self.growth * penalty
+            penalty = number(self.growth, penalty) * penalty
         elif state.count < self.adapt and state.count % 10 == 9:
             penalty = penalty * _balance(problem, y, state, second, residual, multiplier)
         return RobustPCAState(first, second, multiplier, penalty, state.count + 1)
+
+    def with_learned_steps(self) -> "RobustPCA":
+        """The first penalty, relative to the usual one, and its growth in the first phase: the method converges for any of them."""
+        clone = copy.copy(self)
+        clone.growth = Positive(self.growth() if isinstance(self.growth, Parameter) else self.growth)
+        clone.first_penalty = Positive(1.0)
+        return clone
 
     def iterate(self, problem: Problem, y: Tensor, state: RobustPCAState) -> Iterate:  # noqa: ARG002
         """Both components; the driver moves them onto the constraint. The dual variable is minus the multiplier."""
