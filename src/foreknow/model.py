@@ -1,16 +1,18 @@
 """The model: one declaration of what is known, and the ways to use it."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from foreknow.errors import ParameterError
+from foreknow.inject import ModelLoss, Treatment
 from foreknow.noise import Gaussian, Noise
 from foreknow.problem import Coefficients, Component, Problem
 from foreknow.solve import Algorithm, ConvergenceWarning, Progress, Solution, choose_algorithm, minimize
+from foreknow.unroll import Differentiation, Learnable, UnrolledNetwork, Weights, choose_unrolled
 
 
 class Model(nn.Module):
@@ -96,6 +98,48 @@ class Model(nn.Module):
         if not solution.converged:
             warnings.warn(f"{solution}; asked for {tolerance:.1e}", ConvergenceWarning, stacklevel=2)
         return solution
+
+    def unroll(
+        self,
+        steps: int = 12,
+        *,
+        learn: Sequence[Learnable] = (Weights(),),
+        algorithm: Algorithm[Any] | None = None,
+        shared: bool = False,
+        differentiation: Differentiation | None = None,
+        safeguard: bool = False,
+    ) -> UnrolledNetwork:
+        """The algorithm as a network: ``steps`` steps whose parameters can be trained, read and trusted.
+
+        Args:
+            steps: number of steps.
+            learn: what training may change, objects of `foreknow.unroll` such as ``Weights()``, ``StepSizes()``, ``Operators()``.
+            algorithm: what is unrolled; `foreknow.unroll.choose_unrolled` if None.
+            shared: whether all steps have the same parameters.
+            differentiation: how gradients are taken; `foreknow.unroll.Backprop` if None.
+            safeguard: whether a learned step is replaced by the classical one where that gives a lower declared objective.
+
+        Raises:
+            UnsupportedError: if the algorithm cannot treat the model.
+        """
+        chosen = choose_unrolled(self.problem) if algorithm is None else algorithm
+        return UnrolledNetwork(
+            self.problem, chosen, steps, learn, shared=shared, differentiation=differentiation, safeguard=safeguard
+        )
+
+    def loss(self, *, eliminate: str | None = None, treatment: Treatment | None = None) -> ModelLoss:
+        """The objective as a loss that trains any network without labels.
+
+        Args:
+            eliminate: name of the component that the network does not emit, because its best value is known in closed form: take
+                the sparse one, which then has exact zeros. None to let the network emit all.
+            treatment: of the priors of what is emitted, an object of `foreknow.inject`; the forward-backward envelope if None.
+
+        Raises:
+            ParameterError: if there is no such component.
+            UnsupportedError: if a prior has no value or no proximal map, or the component cannot be eliminated.
+        """
+        return ModelLoss(self.problem, eliminate, treatment)
 
     def simulate(
         self, coefficients: dict[str, Tensor], generator: torch.Generator | None = None
