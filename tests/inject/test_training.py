@@ -1,0 +1,47 @@
+"""A declared model trains a network without labels."""
+
+import torch
+from torch import nn
+
+from foreknow import L1, Component, Gaussian, Model, NuclearNorm
+from foreknow.learn import Examples, Injected, Settings, Silent, fit
+
+
+def films(count: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    background = torch.randn(count, 30, 2, generator=generator) @ torch.randn(2, 12, generator=generator)
+    return background + 4 * torch.randn(background.shape, generator=generator) * (
+        torch.rand(background.shape, generator=generator) < 0.05
+    )
+
+
+class Background(nn.Module):
+    """A small network along the columns of a matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 12))
+
+    def forward(self, y: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"background": self.layers(y)}
+
+
+def test_a_network_learns_to_separate_and_emits_exact_zeros():
+    torch.manual_seed(0)
+    model = Model(background=Component(NuclearNorm(0.5)), moving=Component(L1(0.5, event_dims=2)), noise=Gaussian(1.0))
+    loss, network, test = model.loss(eliminate="moving"), Background(), films(16, seed=1)
+
+    optimum = model.solve(test, tolerance=1e-4).objective
+
+    def excess() -> float:
+        with torch.no_grad():
+            value = model.objective(loss.emit(network(test), test).coefficients, test)
+        return float((value / optimum - 1).median())
+
+    before = excess()
+    history = fit(network, Injected(loss), Examples(films(256, seed=0)), Settings(epochs=15, learning_rate=3e-3), progress=Silent())
+    assert history.epochs[-1].loss < 0.6 * history.epochs[0].loss
+    assert excess() < 0.5 * before
+    with torch.no_grad():
+        moving = loss.emit(network(test), test)["moving"]
+    assert 0.3 < float((moving == 0).float().mean()) < 1
