@@ -20,6 +20,7 @@ PEERS = {
     "pyproximal": "pyproximal",
     "pylops": "pylops",
     "tensorly": "tensorly",
+    "celer": "celer",
     "skglm": "skglm",
     "sporco": "sporco",
     "mrpro": "mrpro",
