@@ -109,6 +109,11 @@ EXAMPLES: dict[str, Example] = {
     "convolution-full-3d": declared(
         lambda domain: Convolution(learn(1, 2, 2, 2, 1), "full", domain=domain), (2, 2, 3, 2), tight=LOOSE
     ),
+    "convolution-long-kernel": declared(lambda domain: Convolution(learn(2, 1, 17), domain=domain), (1, 20), tight=LOOSE),
+    "convolution-long-kernel-circular": declared(
+        lambda domain: Convolution(learn(1, 2, 4, 4), "circular", domain=domain), (2, 4, 5)
+    ),
+    "dictionary-long-atoms": declared(lambda domain: Dictionary(learn(2, 16), "full", domain=domain), (2, 6), tight=LOOSE),
     "dictionary-circular": declared(lambda domain: Dictionary(learn(3, 4), "circular", domain=domain), (3, 7)),
     "dictionary-same": declared(lambda domain: Dictionary(learn(2, 5), origin=0, domain=domain), (2, 9), tight=LOOSE),
     "dictionary-full-2d": declared(lambda domain: Dictionary(learn(2, 2, 3), "full", domain=domain), (2, 4, 3), tight=LOOSE),

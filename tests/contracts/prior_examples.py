@@ -43,9 +43,27 @@ class SoftThreshold(nn.Module):
         return torch.sgn(x) * torch.relu(x.abs() - threshold)
 
 
+class AnyBatch(nn.Module):
+    """A network of torch takes one batch axis, and one precision."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x.double().reshape(-1, *x.shape[-2:])).reshape(x.shape).to(x.dtype)
+
+
 def halve(x: Tensor) -> Tensor:
     """A denoiser without a noise level."""
     return x / 2
+
+
+def smoothing_network() -> nn.Module:
+    """A plain network without a noise level: a layer over images (channels, n) that averages each sample with its neighbours."""
+    layer = nn.Conv1d(1, 1, 3, padding=1, bias=False, dtype=torch.float64)
+    nn.init.constant_(layer.weight, 0.3)
+    return AnyBatch(layer)
 
 
 def tensor(*values: float) -> Tensor:
@@ -159,6 +177,7 @@ COMBINATORS = (
     PriorExample("no proximal map: l1 of a diagonal", lambda w: L1(w) @ Diagonal(CENTER), (6,), conjugate=False),
     PriorExample("plug-in with a noise level", lambda w: PlugIn(SoftThreshold(), w), (6,), conjugate=False),
     PriorExample("plug-in without", lambda w: PlugIn(halve, w), (6,), conjugate=False),
+    PriorExample("plug-in network", lambda w: PlugIn(smoothing_network(), w, event_dims=2), (1, 6), conjugate=False),
 )
 
 EXAMPLES = ELEMENTWISE + NORMS + SETS + COMBINATORS

@@ -8,11 +8,13 @@ from foreknow.priors.local_nuclear import LocalNuclearNorm
 from foreknow.priors.nuclear import NuclearNorm
 from foreknow.priors.rank import Rank, RankBall
 from foreknow.priors.tensor_nuclear import TensorNuclearNorm
+from foreknow.priors.total_generalized_variation import TotalGeneralizedVariation
 from foreknow.priors.total_variation import AnisotropicTotalVariation, TotalVariation
 from foreknow.priors.total_variation_1d import TotalVariation1D
 from foreknow.priors.weighted_nuclear import WeightedNuclearNorm
 
 _EXACT = Accuracy(tolerance=1e-14, max_iterations=200_000)
+_NEARLY_EXACT = Accuracy(tolerance=1e-10, max_iterations=50_000, check_every=20)
 _GENERATOR = torch.Generator().manual_seed(7)
 _RANK_ONE = torch.randn(5, 1, generator=_GENERATOR, dtype=torch.float64) @ torch.randn(
     1, 4, generator=_GENERATOR, dtype=torch.float64
@@ -73,6 +75,14 @@ EXAMPLES = (
         lambda weight: TotalVariation(weight, event_dims=1, accuracy=_EXACT),
         (5,),
         complex=True,
+        tolerance=1e-6,
+        minimum_norm=False,
+        conjugate=False,
+    ),
+    PriorExample(
+        "tgv-1d",  # images and volumes: tests/priors/test_total_generalized_variation.py
+        lambda weight: TotalGeneralizedVariation(weight, event_dims=1, accuracy=_NEARLY_EXACT),
+        (5,),
         tolerance=1e-6,
         minimum_norm=False,
         conjugate=False,

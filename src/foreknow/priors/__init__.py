@@ -36,6 +36,7 @@ from foreknow.priors.smoothness import Smoothness
 from foreknow.priors.sparse_group import SparseGroup
 from foreknow.priors.sum import Sum
 from foreknow.priors.tensor_nuclear import TensorNuclearNorm
+from foreknow.priors.total_generalized_variation import TotalGeneralizedVariation
 from foreknow.priors.total_variation import AnisotropicTotalVariation, TotalVariation
 from foreknow.priors.total_variation_1d import TotalVariation1D
 from foreknow.priors.translated import Translated
@@ -84,6 +85,7 @@ __all__ = [
     "SparseGroup",
     "Sum",
     "TensorNuclearNorm",
+    "TotalGeneralizedVariation",
     "TotalVariation",
     "TotalVariation1D",
     "Translated",
