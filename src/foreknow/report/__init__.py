@@ -1,6 +1,20 @@
-"""Reports: one self-contained HTML file from small composable blocks, and the pictures of sound that go into it."""
+"""Reports: one self-contained HTML file from small composable blocks, and the pictures that go into it."""
 
 from foreknow.report.blocks import Audio, Block, Facts, Figure, Notice, Picture, Severity, Table, Text
 from foreknow.report.document import Report, Section
+from foreknow.report.knowledge import knowledge_figure
 
-__all__ = ["Audio", "Block", "Facts", "Figure", "Notice", "Picture", "Report", "Section", "Severity", "Table", "Text"]
+__all__ = [
+    "Audio",
+    "Block",
+    "Facts",
+    "Figure",
+    "Notice",
+    "Picture",
+    "Report",
+    "Section",
+    "Severity",
+    "Table",
+    "Text",
+    "knowledge_figure",
+]
