@@ -10,7 +10,7 @@ from torch import Tensor
 from foreknow.errors import ParameterError
 from foreknow.learn.hyperparameters.descent import Descent
 from foreknow.learn.hyperparameters.knobs import Knobs
-from foreknow.learn.hyperparameters.outcome import Outcome, learned_numbers
+from foreknow.learn.hyperparameters.outcome import Outcome
 from foreknow.learn.hyperparameters.solution_map import Certified, SolutionMap
 from foreknow.model import Model
 from foreknow.problem import Coefficients
@@ -94,13 +94,4 @@ class Bilevel:
             return float(value.detach()), knobs.gradient(value)
 
         found = self.descent.minimise(function, knobs.start)
-        knobs.assign(found.point)
-        return Outcome(
-            knobs.model(),
-            learned_numbers(knobs),
-            found.status,
-            found.history,
-            found.values,
-            time.perf_counter() - began,
-            type(self).__name__,
-        )
+        return found.outcome(knobs, time.perf_counter() - began, type(self).__name__)

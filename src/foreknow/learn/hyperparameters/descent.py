@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from foreknow.errors import ParameterError
-from foreknow.learn.hyperparameters.outcome import Status
+from foreknow.learn.hyperparameters.knobs import Knobs
+from foreknow.learn.hyperparameters.outcome import Outcome, Status, learned_numbers
 
 ValueAndGradient = Callable[[Tensor], tuple[float, Tensor]]
 """Of a point, (p,): the value there and the gradient, (p,)."""
@@ -28,6 +29,17 @@ class Minimum:
     status: Status
     history: Tensor
     values: tuple[float, ...]
+
+    def outcome(self, knobs: Knobs, seconds: float, method: str) -> Outcome:
+        """What a method reports that ends at this point: the numbers put into the model.
+
+        Args:
+            knobs: the numbers that were varied; they are left at the minimum.
+            seconds: since the method began.
+            method: its name.
+        """
+        knobs.assign(self.point)
+        return Outcome(knobs.model(), learned_numbers(knobs), self.status, self.history, self.values, seconds, method)
 
 
 @dataclass(frozen=True)

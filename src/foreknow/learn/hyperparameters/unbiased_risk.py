@@ -10,7 +10,7 @@ from foreknow.errors import ParameterError
 from foreknow.learn.hyperparameters.descent import Descent
 from foreknow.learn.hyperparameters.joint import measured, standard_deviation
 from foreknow.learn.hyperparameters.knobs import Knobs
-from foreknow.learn.hyperparameters.outcome import Outcome, learned_numbers
+from foreknow.learn.hyperparameters.outcome import Outcome
 from foreknow.learn.hyperparameters.solution_map import Certified, SolutionMap
 from foreknow.model import Model
 from foreknow.problem import Coefficients
@@ -77,16 +77,7 @@ class UnbiasedRisk:
             raise ParameterError(message)
         risk = _Risk(self, knobs, y, generator)
         found = self.descent.minimise(risk, knobs.start)
-        knobs.assign(found.point)
-        return Outcome(
-            knobs.model(),
-            learned_numbers(knobs),
-            found.status,
-            found.history,
-            found.values,
-            time.perf_counter() - began,
-            type(self).__name__,
-        )
+        return found.outcome(knobs, time.perf_counter() - began, type(self).__name__)
 
     def risk(self, model: Model, y: Tensor, *, generator: torch.Generator | None = None) -> float:
         r"""SURE over N sigma^2 of the model as it is.
