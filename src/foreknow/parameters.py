@@ -75,10 +75,14 @@ class Bounded(Parameter):
         return self.low + (self.high - self.low) * torch.sigmoid(self.logit)
 
 
+def present(value: "float | Parameter") -> float | Tensor:
+    """A number as it is, or the present value of a parameter."""
+    return value() if isinstance(value, Parameter) else value
+
+
 def number(value: "float | Parameter", like: Tensor) -> Tensor:
     """A number, or the present value of a parameter, in the real type and on the device of ``like``."""
-    tensor = value() if isinstance(value, Parameter) else torch.as_tensor(value)
-    return tensor.to(device=like.device, dtype=like.dtype.to_real())
+    return torch.as_tensor(present(value)).to(device=like.device, dtype=like.dtype.to_real())
 
 
 def as_parameter(value: "float | Tensor | Parameter") -> Parameter:

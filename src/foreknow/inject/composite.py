@@ -117,6 +117,17 @@ class Composite:
         priors = self.problem.declared_priors()
         return tuple(priors[i].prox(part, self.problem.expand(step, i)) for i, part in zip(self.emitted, x, strict=True))
 
+    def forward_step(self, x: Coefficients, slope: Coefficients, step: Tensor) -> Coefficients:
+        """X - step * slope."""
+        return tuple(
+            part - self.problem.expand(step, index) * direction
+            for index, part, direction in zip(self.emitted, x, slope, strict=True)
+        )
+
+    def proximal_step(self, x: Coefficients, step: Tensor) -> Coefficients:
+        """One proximal gradient step from x; only where the data term is smooth."""
+        return self.proximal(self.forward_step(x, self.slope(x), step), step)
+
     def completed(self, x: Coefficients) -> Coefficients:
         """The coefficients of all components."""
         if self.eliminated is None:

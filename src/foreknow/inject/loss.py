@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from foreknow.errors import DataError, ParameterError, UnsupportedError
+from foreknow.errors import DataError, ParameterError
 from foreknow.inject.composite import Composite, require_elimination
 from foreknow.inject.treatment import ForwardBackwardEnvelope, Subgradient, Treatment
 from foreknow.problem import Problem
@@ -41,9 +41,7 @@ class ModelLoss(nn.Module):
         self.problem = copy.deepcopy(problem).requires_grad_(requires_grad=False)
         default: Treatment = ForwardBackwardEnvelope() if problem.noise.smooth else Subgradient()
         self.treatment = default if treatment is None else treatment
-        if self.treatment.needs_smooth and not problem.noise.smooth:
-            message = f"{type(self.treatment).__name__} needs a smooth data term; declare Gaussian(sigma) noise instead of Exact()"
-            raise UnsupportedError(message)
+        self.treatment.check(problem)
 
     @property
     def emitted(self) -> tuple[str, ...]:
@@ -75,9 +73,7 @@ class ModelLoss(nn.Module):
         """
         composite, x = self._composite(emitted, y)
         if composite.smooth:
-            step = composite.step(1.0)
-            moved = zip(composite.emitted, x, composite.slope(x), strict=True)
-            x = composite.proximal(tuple(a - self.problem.expand(step, index) * b for index, a, b in moved), step)
+            x = composite.proximal_step(x, composite.step(1.0))
         coefficients = composite.completed(x)
         parts = composite.problem.parts(coefficients)
         certificate = self.gap(dict(zip(self.problem.names, coefficients, strict=True)), y) if certify else None

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from foreknow.errors import ParameterError, UnsupportedError
 from foreknow.inject.composite import Composite, Term
-from foreknow.problem import Coefficients
+from foreknow.problem import Coefficients, Problem
 from foreknow.shapes import expand_event, squared_norm, sum_event
 
 
@@ -21,10 +21,10 @@ class Treatment(ABC):
     def loss(self, composite: Composite, x: Coefficients) -> Tensor:
         """The loss of each item, (*batch,)."""
 
-    def check(self, composite: Composite) -> None:
+    def check(self, problem: Problem) -> None:
         """Raise UnsupportedError where the treatment needs a smooth data term and has none."""
-        if self.needs_smooth and not composite.smooth:
-            message = f"{type(self).__name__} needs a smooth data term, which Exact() is not; declare Gaussian(sigma) noise"
+        if self.needs_smooth and not problem.noise.smooth:
+            message = f"{type(self).__name__} needs a smooth data term; declare Gaussian(sigma) noise instead of Exact()"
             raise UnsupportedError(message)
 
 
@@ -84,7 +84,7 @@ class ForwardBackwardEnvelope(Treatment):
     def loss(self, composite: Composite, x: Coefficients) -> Tensor:
         """The envelope."""
         step, slope = composite.step(self.fraction), composite.slope(x)
-        moved = _moved(composite, x, slope, step)
+        moved = composite.forward_step(x, slope, step)
         value = composite.smooth_value(x)
         for index, part, direction, term in zip(composite.emitted, moved, slope, composite.terms(moved), strict=True):
             dims = composite.problem.component_dims(index)
@@ -114,7 +114,7 @@ class ProxTarget(Treatment):
         """The squared distance from the target."""
         step = composite.step(self.fraction)
         with torch.no_grad():
-            target = composite.proximal(_moved(composite, x, composite.slope(x), step), step)
+            target = composite.proximal_step(x, step)
         dims = [composite.problem.component_dims(index) for index in composite.emitted]
         distances = [squared_norm(part - goal, count) for part, goal, count in zip(x, target, dims, strict=True)]
         return _total(distances) / (2 * step)
@@ -148,14 +148,6 @@ class _ProxAsBackward(torch.autograd.Function):
 
 def _smooth(composite: Composite, x: Coefficients) -> list[Tensor]:
     return [composite.smooth_value(x)] if composite.smooth else []
-
-
-def _moved(composite: Composite, x: Coefficients, slope: Coefficients, step: Tensor) -> Coefficients:
-    """X - t grad f(x)."""
-    return tuple(
-        part - composite.problem.expand(step, index) * direction
-        for index, part, direction in zip(composite.emitted, x, slope, strict=True)
-    )
 
 
 def _total(values: list[Tensor]) -> Tensor:

@@ -1,10 +1,11 @@
 """Writing that survives a kill or a power cut: a file under its final name is always complete."""
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from foreknow.atomic import atomic_path
 
 
 @contextmanager
@@ -16,16 +17,9 @@ def durable_path(path: Path) -> Iterator[Path]:
     Raises:
         OSError: if the folder cannot be made or written to, or the block has not created the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
+    with atomic_path(path) as temporary:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _flush_folder(path.parent)
 
 
 def write_text_durably(path: Path, text: str) -> None:

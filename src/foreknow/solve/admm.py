@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from foreknow.errors import ParameterError, UnsupportedError
-from foreknow.parameters import Bounded, Parameter, number
+from foreknow.parameters import Bounded, Parameter, number, present
 from foreknow.problem import Coefficients, Problem
 from foreknow.solve.algorithm import Algorithm, Iterate
 from foreknow.solve.least_squares import LeastSquares, least_squares
@@ -95,9 +95,8 @@ class ADMM(Algorithm[ADMMState]):
     def with_learned_steps(self) -> "ADMM":
         """A positive factor of the penalty, and the relaxation in (0, 2)."""
         clone = copy.copy(self)
-        present = self.relaxation() if isinstance(self.relaxation, Parameter) else self.relaxation
         clone.penalty = LearnedPenalty(self.penalty)
-        clone.relaxation = Bounded(present, 0.0, 2.0)
+        clone.relaxation = Bounded(present(self.relaxation), 0.0, 2.0)
         return clone
 
     def iterate(self, problem: Problem, y: Tensor, state: ADMMState) -> Iterate:

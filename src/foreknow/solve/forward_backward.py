@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from foreknow.errors import ParameterError, UnsupportedError
-from foreknow.parameters import Bounded, Parameter, number
+from foreknow.parameters import Bounded, Parameter, number, present
 from foreknow.problem import Coefficients, Problem
 from foreknow.solve.algorithm import Algorithm, Iterate
 from foreknow.solve.step_rule import norm_curvature
@@ -60,8 +60,7 @@ class ForwardBackward(Algorithm[ForwardBackwardState]):
     def with_learned_steps(self) -> "ForwardBackward":
         """The fraction of 1 / Lipschitz constant, in (0, 2)."""
         clone = copy.copy(self)
-        present = self.step_fraction() if isinstance(self.step_fraction, Parameter) else self.step_fraction
-        clone.step_fraction = Bounded(present, 0.0, 2.0)
+        clone.step_fraction = Bounded(present(self.step_fraction), 0.0, 2.0)
         return clone
 
 

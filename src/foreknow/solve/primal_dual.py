@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from foreknow.errors import ParameterError, UnsupportedError
-from foreknow.parameters import Bounded, Parameter, Positive, number
+from foreknow.parameters import Bounded, Parameter, Positive, number, present
 from foreknow.problem import Coefficients, Problem
 from foreknow.shapes import squared_norm
 from foreknow.solve.algorithm import Algorithm, Iterate
@@ -73,8 +73,7 @@ class PDHG(Algorithm[PDHGState]):
     def with_learned_steps(self) -> "PDHG":
         """The fraction of the largest allowed steps, in (0, 1), and a positive factor of the primal weight."""
         clone = copy.copy(self)
-        safety = self.safety() if isinstance(self.safety, Parameter) else self.safety
-        clone.safety = Bounded(min(float(safety), 0.999), 0.0, 1.0)
+        clone.safety = Bounded(min(float(present(self.safety)), 0.999), 0.0, 1.0)
         clone.weight_factor = Positive(1.0)
         return clone
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from foreknow.errors import UnsupportedError
 from foreknow.noise import Exact
 from foreknow.operators import Identity
-from foreknow.parameters import Parameter, Positive, number
+from foreknow.parameters import Parameter, Positive, number, present
 from foreknow.problem import Coefficients, Problem
 from foreknow.shapes import squared_norm
 from foreknow.solve.algorithm import Algorithm, Iterate
@@ -82,7 +82,7 @@ class RobustPCA(Algorithm[RobustPCAState]):
     def with_learned_steps(self) -> "RobustPCA":
         """The first penalty, relative to the usual one, and its growth in the first phase: the method converges for any of them."""
         clone = copy.copy(self)
-        clone.growth = Positive(self.growth() if isinstance(self.growth, Parameter) else self.growth)
+        clone.growth = Positive(present(self.growth))
         clone.first_penalty = Positive(1.0)
         return clone
 
