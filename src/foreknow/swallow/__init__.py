@@ -1,0 +1,1 @@
+"""Swallowing, from depth video of the neck."""
