@@ -6,6 +6,7 @@ from prior_example import PriorExample, Weight
 from foreknow.priors.inner_solver import Accuracy
 from foreknow.priors.local_nuclear import LocalNuclearNorm
 from foreknow.priors.nuclear import NuclearNorm
+from foreknow.priors.per_entry_nuclear import PerEntryNuclearNorm
 from foreknow.priors.rank import Rank, RankBall
 from foreknow.priors.tensor_nuclear import TensorNuclearNorm
 from foreknow.priors.total_generalized_variation import TotalGeneralizedVariation
@@ -36,6 +37,8 @@ EXAMPLES = (
     PriorExample("nuclear-wide", NuclearNorm, (3, 5), complex=True),
     PriorExample("nuclear-square", NuclearNorm, (3, 3), complex=True, kinks=(torch.eye(3, dtype=torch.float64),)),
     PriorExample("nuclear-film", lambda weight: NuclearNorm(weight, event_dims=3), (3, 2, 4)),
+    PriorExample("nuclear-per-entry", PerEntryNuclearNorm, (5, 4), complex=True, kinks=(_RANK_ONE,)),
+    PriorExample("nuclear-per-entry-film", lambda weight: PerEntryNuclearNorm(weight, event_dims=3), (3, 2, 4)),
     PriorExample(
         "nuclear-weighted",
         lambda weight: WeightedNuclearNorm([0.0, 0.5, 1.0, 1.0], weight),

@@ -1,11 +1,25 @@
 """Losses out of a declared model: consistent, with the minimisers of the model, and emitting exact zeros."""
 
+import itertools
+
 import pytest
 import torch
 
 from foreknow import L1, Component, Exact, Gaussian, GroupL2, Matrix, Model, NuclearNorm, PlugIn, Poisson, Wavelet
 from foreknow.errors import DataError, ParameterError, UnsupportedError
-from foreknow.inject import ForwardBackwardEnvelope, ModelLoss, Moreau, ProxAsBackward, ProxTarget, Subgradient
+from foreknow.inject import (
+    BlockTarget,
+    ForwardBackwardEnvelope,
+    ModelLoss,
+    Moreau,
+    ProxAsBackward,
+    ProxTarget,
+    Separator,
+    Subgradient,
+    Target,
+    Teacher,
+)
+from foreknow.solve import ForwardBackward, RobustPCA
 
 
 def data(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -49,7 +63,9 @@ def test_the_gradient_is_that_of_the_value(declare, shape, eliminate, treatment)
     assert torch.autograd.gradcheck(lambda *x: loss(dict(zip(points, x, strict=True)), y), tuple(points.values()), atol=1e-6)
 
 
-@pytest.mark.parametrize("treatment", [ForwardBackwardEnvelope(), ProxTarget()], ids=lambda treatment: type(treatment).__name__)
+@pytest.mark.parametrize(
+    "treatment", [ForwardBackwardEnvelope(), ProxTarget(), BlockTarget()], ids=lambda treatment: type(treatment).__name__
+)
 @pytest.mark.parametrize(("declare", "shape", "eliminate"), CASES)
 def test_a_free_variable_trained_on_the_loss_is_solved(declare, shape, eliminate, treatment):
     model, y = declare(), data(*shape)
@@ -57,7 +73,7 @@ def test_a_free_variable_trained_on_the_loss_is_solved(declare, shape, eliminate
     loss = ModelLoss(model.problem, eliminate, treatment)
     points = emitted(loss, y)
     optimiser = torch.optim.LBFGS(list(points.values()), max_iter=300, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
-    if isinstance(treatment, ProxTarget):
+    if isinstance(treatment, Target):
         optimiser = torch.optim.SGD(list(points.values()), float(loss._composite(points, y)[0].step(1.0)))
 
     def closure() -> torch.Tensor:
@@ -66,11 +82,65 @@ def test_a_free_variable_trained_on_the_loss_is_solved(declare, shape, eliminate
         value.backward()
         return value
 
-    for _ in range(600 if isinstance(treatment, ProxTarget) else 3):
+    for _ in range(600 if isinstance(treatment, Target) else 3):
         optimiser.step(closure)
     estimate = loss.emit({name: point.detach() for name, point in points.items()}, y, certify=True)
     torch.testing.assert_close(model.objective(estimate.coefficients, y), optimum, rtol=1e-5, atol=1e-8)
     assert estimate.certificate.worst < 1e-3
+
+
+@pytest.mark.parametrize("eliminate", ["sparse", None])
+@pytest.mark.parametrize(
+    ("algorithm", "sigma"),
+    [(None, 0.7), (ForwardBackward(), 0.7), (RobustPCA(), None)],
+    ids=["ADMM", "forward-backward", "exact data"],
+)
+def test_a_teacher_leads_to_the_minimum(algorithm, sigma, eliminate):
+    if sigma is None and eliminate is None:
+        pytest.skip("with exact data one component is eliminated")
+    model, y = low_rank_and_sparse(sigma), data(2, 7, 5)
+    loss = ModelLoss(model.problem, eliminate, Teacher(algorithm, steps=150))
+    points = {name: point.detach() for name, point in emitted(loss, y).items()}
+    for _ in range(3):
+        leaves = {name: point.requires_grad_() for name, point in points.items()}
+        value = loss(leaves, y).sum()
+        gradients = torch.autograd.grad(value, list(leaves.values()))
+        steps = loss._composite(leaves, y)[0].block_steps()
+        points = {name: (leaf - step * g).detach() for (name, leaf), g, step in zip(leaves.items(), gradients, steps, strict=True)}
+    found = loss.emit(points, y, steps=0)
+    torch.testing.assert_close(
+        model.objective(found.coefficients, y), model.solve(y, tolerance=1e-10).objective, rtol=1e-5, atol=1e-8
+    )
+
+
+def test_the_block_target_is_the_best_of_each_component():
+    model, y = low_rank_and_sparse(), data(2, 7, 5)
+    composite, x = ModelLoss(model.problem)._composite({"low": data(2, 7, 5, seed=1), "sparse": data(2, 7, 5, seed=2)}, y)
+    low, sparse = model.problem.declared_priors()
+    found = BlockTarget().target(composite, x)
+    torch.testing.assert_close(found[0], low.prox(y - x[1], 0.7**2))
+    torch.testing.assert_close(found[1], sparse.prox(y - x[0], 0.7**2))
+
+
+def test_more_steps_of_emission_bring_it_nearer():
+    model, y = low_rank_and_sparse(), data(3, 7, 5)
+    loss = ModelLoss(model.problem, "sparse")
+
+    def network(y: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"low": y / 2}
+
+    values = [model.objective(Separator(network, loss, steps)(y).coefficients, y) for steps in range(6)]
+    assert all((after <= before).all() for before, after in itertools.pairwise(values))
+    estimate = Separator(network, loss, 0)(y)
+    torch.testing.assert_close(estimate["low"], y / 2)
+    assert (estimate["sparse"] == 0).any()
+    estimate = Separator(network, loss, 100, certify=True)(y)
+    torch.testing.assert_close(
+        model.objective(estimate.coefficients, y), model.solve(y, tolerance=1e-9).objective, rtol=1e-3, atol=0
+    )
+    assert 0 <= estimate.certificate.worst < 0.02
+    with pytest.raises(DataError, match="dictionary"):
+        Separator(lambda y: y, loss)(y)
 
 
 @pytest.mark.parametrize(("declare", "shape", "eliminate"), CASES)
@@ -156,8 +226,12 @@ def test_what_cannot_be_a_loss_says_so():
         ModelLoss(Model(a=Component(L1(0.1), Matrix(data(5, 4))), b=Component(L1(0.1)), noise=Gaussian()).problem, "a")
     with pytest.raises(ParameterError, match="only component"):
         ModelLoss(Model(x=Component(L1(0.1))).problem, "x")
+    with pytest.raises(UnsupportedError, match="ForwardBackward"):
+        ModelLoss(low_rank_and_sparse(None).problem, "sparse", Teacher(ForwardBackward()))
+    with pytest.raises(ParameterError, match="negative"):
+        ModelLoss(problem, "sparse").emit({"low": data(7, 5)}, data(7, 5), steps=-1)
     with pytest.raises(DataError, match="low"):
         ModelLoss(problem, "sparse")({"sparse": data(7, 5)}, data(7, 5))
-    for make in (lambda: Moreau(0.0), lambda: ForwardBackwardEnvelope(1.0), lambda: ProxTarget(2.0)):
+    for make in (lambda: Moreau(0.0), lambda: ForwardBackwardEnvelope(1.0), lambda: ProxTarget(2.0), lambda: Teacher(steps=0)):
         with pytest.raises(ParameterError):
             make()

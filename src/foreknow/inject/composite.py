@@ -102,6 +102,15 @@ class Composite:
         curvature = self.problem.noise.lipschitz(self.problem.event_dims).to(self.y.device) * bound
         return (fraction / curvature).to(self.y.dtype.to_real())
 
+    def block_steps(self) -> tuple[Tensor, ...]:
+        """1 / Lipschitz constant of the slope along each emitted component alone, (*batch,) or () each; 1 with exact data."""
+        dtype, device = self.y.dtype.to_real(), self.y.device
+        if not self.smooth:
+            return tuple(torch.ones((), dtype=dtype, device=device) for _ in self.emitted)
+        curvature = self.problem.noise.lipschitz(self.problem.event_dims).to(device)
+        bounds = [self.problem.linear_operators()[index].norm().square().to(device) for index in self.emitted]
+        return tuple((1 / (curvature * bound)).to(dtype) for bound in bounds)
+
     # ------------------------------------------------------------------ the rest
     def terms(self, x: Coefficients) -> tuple[Term, ...]:
         """The priors of what is emitted; with exact data also that of what is left."""

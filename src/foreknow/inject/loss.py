@@ -61,19 +61,29 @@ class ModelLoss(nn.Module):
         composite, x = self._composite(emitted, y)
         return self.treatment.loss(composite, x)
 
-    def emit(self, emitted: dict[str, Tensor], y: Tensor, *, certify: bool = False) -> Estimate:
-        """All components after one proximal gradient step from what is emitted: exact zeros, exact rank, no higher objective.
+    def emit(self, emitted: dict[str, Tensor], y: Tensor, *, steps: int = 1, certify: bool = False) -> Estimate:
+        """All components after proximal gradient steps from what is emitted: exact zeros, exact rank, no higher objective.
 
         With exact data, which allow no such step, what is emitted stays as it is and the eliminated component is the rest.
 
         Args:
             emitted: as for the loss.
             y: the data.
+            steps: how many, each at the cost of one iteration of a classical solver. With 0 what is emitted stays, and only the
+                eliminated component, with its exact zeros, is added: for one frame, say, of which no rank is to be had.
             certify: whether to compute the duality gap of what is returned.
+
+        Raises:
+            ParameterError: if the number of steps is negative.
+            DataError: if a component is missing.
         """
+        if steps < 0:
+            message = f"the number of proximal steps cannot be negative, but is {steps}"
+            raise ParameterError(message)
         composite, x = self._composite(emitted, y)
         if composite.smooth:
-            x = composite.proximal_step(x, composite.step(1.0))
+            for _ in range(steps):
+                x = composite.proximal_step(x, composite.step(1.0))
         coefficients = composite.completed(x)
         parts = composite.problem.parts(coefficients)
         certificate = self.gap(dict(zip(self.problem.names, coefficients, strict=True)), y) if certify else None

@@ -36,7 +36,7 @@ class Subgradient(Treatment):
 
     def loss(self, composite: Composite, x: Coefficients) -> Tensor:
         """F(x)."""
-        return _total(_smooth(composite, x) + [term.value() for term in composite.terms(x)])
+        return total(_smooth(composite, x) + [term.value() for term in composite.terms(x)])
 
 
 class Moreau(Treatment):
@@ -57,7 +57,7 @@ class Moreau(Treatment):
 
     def loss(self, composite: Composite, x: Coefficients) -> Tensor:
         """D + sum of the envelopes."""
-        return _total(_smooth(composite, x) + [self._envelope(term) for term in composite.terms(x)])
+        return total(_smooth(composite, x) + [self._envelope(term) for term in composite.terms(x)])
 
     def _envelope(self, term: Term) -> Tensor:
         return sum_event(term.prior.envelope(term.point, self.step), term.event_dims - term.prior.event_dims)
@@ -79,7 +79,7 @@ class ForwardBackwardEnvelope(Treatment):
     needs_smooth = True
 
     def __init__(self, fraction: float = 0.95) -> None:
-        self.fraction = _fraction(fraction)
+        self.fraction = step_fraction(fraction)
 
     def loss(self, composite: Composite, x: Coefficients) -> Tensor:
         """The envelope."""
@@ -93,33 +93,6 @@ class ForwardBackwardEnvelope(Treatment):
         return value
 
 
-class ProxTarget(Treatment):
-    """|x - p|^2 / (2 t) with p the result of one proximal gradient step from x, taken as constant: fixed points are the minimisers.
-
-    The value is of a different target in every step of training and does not have to fall; the objective of what is emitted does.
-
-    Args:
-        fraction: of the longest step t = 1 / Lipschitz constant, in (0, 1].
-
-    Raises:
-        ParameterError: if the fraction is outside.
-    """
-
-    needs_smooth = True
-
-    def __init__(self, fraction: float = 1.0) -> None:
-        self.fraction = fraction if fraction == 1.0 else _fraction(fraction)
-
-    def loss(self, composite: Composite, x: Coefficients) -> Tensor:
-        """The squared distance from the target."""
-        step = composite.step(self.fraction)
-        with torch.no_grad():
-            target = composite.proximal_step(x, step)
-        dims = [composite.problem.component_dims(index) for index in composite.emitted]
-        distances = [squared_norm(part - goal, count) for part, goal, count in zip(x, target, dims, strict=True)]
-        return _total(distances) / (2 * step)
-
-
 class ProxAsBackward(Treatment):
     """The objective, with x - prox(x) in place of the gradient of each prior (Sakai 2021): the historical rule, for comparison.
 
@@ -129,7 +102,7 @@ class ProxAsBackward(Treatment):
     def loss(self, composite: Composite, x: Coefficients) -> Tensor:
         """F(x)."""
         priors = [_ProxAsBackward.apply(term.point, term) for term in composite.terms(x)]  # type: ignore[no-untyped-call]
-        return _total(_smooth(composite, x) + priors)
+        return total(_smooth(composite, x) + priors)
 
 
 class _ProxAsBackward(torch.autograd.Function):
@@ -150,14 +123,20 @@ def _smooth(composite: Composite, x: Coefficients) -> list[Tensor]:
     return [composite.smooth_value(x)] if composite.smooth else []
 
 
-def _total(values: list[Tensor]) -> Tensor:
-    total = values[0]
+def total(values: list[Tensor]) -> Tensor:
+    """The sum."""
+    whole = values[0]
     for value in values[1:]:
-        total = total + value
-    return total
+        whole = whole + value
+    return whole
 
 
-def _fraction(fraction: float) -> float:
+def step_fraction(fraction: float) -> float:
+    """The fraction.
+
+    Raises:
+        ParameterError: if it is not in (0, 1).
+    """
     if not 0 < fraction < 1:
         message = f"the step must be a fraction in (0, 1) of 1 / Lipschitz constant, not {fraction}"
         raise ParameterError(message)

@@ -26,6 +26,7 @@ from foreknow.priors.non_negative import NonNegative, NonPositive
 from foreknow.priors.nuclear import NuclearNorm
 from foreknow.priors.orthant import OnOrthant
 from foreknow.priors.overlapping_group_l2 import OverlappingGroupL2
+from foreknow.priors.per_entry_nuclear import PerEntryNuclearNorm
 from foreknow.priors.plug_in import PlugIn
 from foreknow.priors.quadratic import Quadratic
 from foreknow.priors.rank import Rank, RankBall
@@ -73,6 +74,7 @@ __all__ = [
     "NuclearNorm",
     "OnOrthant",
     "OverlappingGroupL2",
+    "PerEntryNuclearNorm",
     "PlugIn",
     "Prior",
     "Quadratic",
