@@ -24,12 +24,22 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
         grid = functional.interpolate(narrow, scale_factor=factor, mode="bilinear", align_corners=False)
         return grid[..., : images.shape[-2], : images.shape[-1]].reshape(images.shape)
     reach = max(1, math.ceil(3.5 * sigma))
-    place = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
-    kernel = torch.exp(-0.5 * (place / sigma).square())
-    kernel = kernel / kernel.sum()
-    flat = functional.pad(flat, (reach, reach, reach, reach), mode="replicate")
-    flat = functional.conv2d(flat, kernel[None, None, :, None])
-    return functional.conv2d(flat, kernel[None, None, None, :]).reshape(images.shape)
+    taps = [math.exp(-0.5 * (place / sigma) ** 2) for place in range(reach + 1)]
+    total = taps[0] + 2 * sum(taps[1:])
+    taps = [tap / total for tap in taps]
+    flat = functional.pad(flat[:, 0], (reach, reach, reach, reach), mode="replicate")
+    return _filtered(_filtered(flat, taps, -2), taps, -1).reshape(images.shape)
+
+
+def _filtered(images: Tensor, taps: list[float], axis: int) -> Tensor:
+    """The sum of shifted images: for short filters many times quicker than a convolution of one channel."""
+    reach = len(taps) - 1
+    count = images.shape[axis] - 2 * reach
+    total = taps[0] * images.narrow(axis, reach, count)
+    for place, tap in enumerate(taps[1:], start=1):
+        total.add_(images.narrow(axis, reach + place, count), alpha=tap)
+        total.add_(images.narrow(axis, reach - place, count), alpha=tap)
+    return total
 
 
 def moved(picture: Tensor, shifts: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,0 +1,45 @@
+"""Coronary angiography drawn with known truth: tree, bolus, motion, anatomy and detector; parameters learned back from frames."""
+
+from foreknow.angiography.simulate.anatomy import AnatomySettings
+from foreknow.angiography.simulate.bolus import Bolus, BolusSettings
+from foreknow.angiography.simulate.catheter import CatheterSettings
+from foreknow.angiography.simulate.detector import DetectorSettings, DisplaySettings, Relationship
+from foreknow.angiography.simulate.fit import NoiseFit, SpectrumFit, fit_noise, fit_spectrum, radial_spectrum
+from foreknow.angiography.simulate.heart import Heart, HeartSettings, draw_heart
+from foreknow.angiography.simulate.items import RunItems
+from foreknow.angiography.simulate.motion import Motion, MotionSettings
+from foreknow.angiography.simulate.run import RunSettings, SimulatedRun, simulate_run
+from foreknow.angiography.simulate.splat import splat_tubes
+from foreknow.angiography.simulate.tree import CoronaryTree, TreeSettings, grow_tree
+from foreknow.angiography.simulate.view import STANDARD_VIEWS, View, ViewSettings
+
+__all__ = [
+    "STANDARD_VIEWS",
+    "AnatomySettings",
+    "Bolus",
+    "BolusSettings",
+    "CatheterSettings",
+    "CoronaryTree",
+    "DetectorSettings",
+    "DisplaySettings",
+    "Heart",
+    "HeartSettings",
+    "Motion",
+    "MotionSettings",
+    "NoiseFit",
+    "Relationship",
+    "RunItems",
+    "RunSettings",
+    "SimulatedRun",
+    "SpectrumFit",
+    "TreeSettings",
+    "View",
+    "ViewSettings",
+    "draw_heart",
+    "fit_noise",
+    "fit_spectrum",
+    "grow_tree",
+    "radial_spectrum",
+    "simulate_run",
+    "splat_tubes",
+]
