@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from foreknow.cli import demo, info, lung
+from foreknow.cli import angiography, demo, info, lung, swallow
 from foreknow.cli.exits import ExitCodes
 
 app = typer.Typer(
@@ -18,7 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.add_typer(angiography.app, name="angiography")
 app.add_typer(lung.app, name="lung")
+app.add_typer(swallow.app, name="swallow")
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 

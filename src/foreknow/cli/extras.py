@@ -7,9 +7,11 @@ from importlib.util import find_spec
 
 from foreknow.errors import ForeknowError
 
+_IMPORTED_AS = {"scikit-image": "skimage", "lightning-fabric": "lightning_fabric"}
+
 
 def libraries_of(extra: str) -> list[str]:
-    """The libraries of an extra, as the package declares them; each is imported by the name it is installed by."""
+    """The libraries of an extra, as the package declares them, by the names that they are installed by."""
     marked = [line for line in requires("foreknow") or [] if re.search(rf"extra == ['\"]{extra}['\"]", line)]
     return [re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0].lower() for line in marked]
 
@@ -25,7 +27,7 @@ def require_extra(extra: str) -> None:
     Raises:
         ForeknowError: naming those that are not, and how to install them.
     """
-    missing = [name for name in libraries_of(extra) if find_spec(name) is None]
+    missing = [name for name in libraries_of(extra) if find_spec(_IMPORTED_AS.get(name, name)) is None]
     if missing:
         message = f"this command needs {_listed(missing)}; {advice(extra)}"
         raise ForeknowError(message)

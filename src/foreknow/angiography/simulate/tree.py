@@ -51,8 +51,8 @@ class TreeSettings:
 
     root_radius: tuple[float, float] = (1.7, 2.3)
     levels: int = 5
-    spacing: float = 9.0
-    side_ratio: tuple[float, float] = (0.2, 0.65)
+    spacing: float = 10.0
+    side_ratio: tuple[float, float] = (0.25, 0.7)
     length_ratio: float = 58.0
     least_radius: float = 0.16
     tortuosity: float = 0.045

@@ -24,7 +24,7 @@ class ViewSettings:
             degrees.
         source_to_isocentre: mm (DICOM XA of usual systems: 720 to 810).
         source_to_detector: mm (950 to 1200).
-        field_of_view: side of the square picture at the isocentre, mm (a detector field of 20 to 25 cm at magnification 1.4).
+        field_of_view: side of the square picture at the isocentre, mm (a detector field of 18 to 20 cm at magnification 1.4).
 
     Raises:
         ParameterError: if the distances are not in order.
@@ -33,7 +33,7 @@ class ViewSettings:
     angles: tuple[float, float] | None = None
     source_to_isocentre: float = 765.0
     source_to_detector: float = 1050.0
-    field_of_view: float = 145.0
+    field_of_view: float = 130.0
 
     def __post_init__(self) -> None:
         if not 200 < self.source_to_isocentre < self.source_to_detector or self.field_of_view <= 0:
@@ -84,7 +84,7 @@ class View:
 
 
 def draw_view(settings: ViewSettings, artery: str, size: int, generator: torch.Generator | None = None) -> View:
-    """A view of an artery (``left`` or ``right``); the table is placed so that the heart is about in the middle (+- 14 mm)."""
+    """A view of an artery (``left`` or ``right``); the table is placed so that the heart is about in the middle (+- 9 mm)."""
     normal = torch.randn(4, generator=generator, dtype=torch.float64)
     views = STANDARD_VIEWS[artery]
     chosen = views[int(torch.randint(len(views), (1,), generator=generator))]
@@ -96,4 +96,4 @@ def draw_view(settings: ViewSettings, artery: str, size: int, generator: torch.G
     forward = math.cos(secondary) * level + math.sin(secondary) * head
     down = -(math.cos(secondary) * head - math.sin(secondary) * level)
     axes = torch.stack((right, down, forward))
-    return View(axes, angles, settings.field_of_view / size, size, settings.source_to_isocentre, 14 * normal[2:])
+    return View(axes, angles, settings.field_of_view / size, size, settings.source_to_isocentre, 9 * normal[2:])
