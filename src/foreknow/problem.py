@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import is_tracing
 
 from foreknow.errors import DataError, ParameterError, ShapeError, UnsupportedError
 from foreknow.noise import Noise
@@ -112,7 +113,9 @@ class Problem(nn.Module):
         if y.numel() == 0:
             message = f"the data are empty (shape {tuple(y.shape)})"
             raise DataError(message)
-        if not bool(torch.isfinite(y.sum())) and not bool(torch.isfinite(y).all()):  # a finite sum, which is fast, has finite terms
+        exported = torch.compiler.is_compiling() or is_tracing()  # a graph cannot look at values
+        # A finite sum, which is fast, has finite terms.
+        if not exported and not bool(torch.isfinite(y.sum())) and not bool(torch.isfinite(y).all()):
             count = int((~torch.isfinite(y)).sum())
             message = f"the data have {count} values that are NaN or infinite; remove or mask them first"
             raise DataError(message)

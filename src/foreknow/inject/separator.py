@@ -30,8 +30,15 @@ class Separator(nn.Module):
         Raises:
             DataError: if the network does not give the coefficients that the loss asks for.
         """
-        emitted = self.network(y)
+        return self.complete(self.network(y), y)
+
+    def complete(self, emitted: dict[str, Tensor], y: Tensor) -> Estimate:
+        """All components, given what the network emits.
+
+        Raises:
+            DataError: if a component is missing.
+        """
         if not isinstance(emitted, dict):
-            message = f"the network must return a dictionary with {list(self.loss.emitted)}, not {type(emitted).__name__}"
+            message = f"the network must return a dictionary with {list(self.loss.emitted)}, not {type(emitted).__name__}"  # type: ignore[unreachable]
             raise DataError(message)
         return self.loss.emit(emitted, y, steps=self.steps, certify=self.certify)

@@ -5,6 +5,7 @@ from foreknow.learn.compute import Compute
 from foreknow.learn.data import Data, Example, Examples, RandomCrops, Simulated, UnequalExamples
 from foreknow.learn.description import Description
 from foreknow.learn.drift import DriftReport, measure_drift
+from foreknow.learn.export import ExportError, export_onnx, export_torchscript
 from foreknow.learn.fit import fit
 from foreknow.learn.history import Epoch, History, Outcome
 from foreknow.learn.layerwise import FirstSteps, warm_up
@@ -40,6 +41,7 @@ __all__ = [
     "Epoch",
     "Example",
     "Examples",
+    "ExportError",
     "FirstSteps",
     "History",
     "Injected",
@@ -60,6 +62,8 @@ __all__ = [
     "Unsupervised",
     "Validation",
     "evaluate",
+    "export_onnx",
+    "export_torchscript",
     "fit",
     "load_weights",
     "mean_squared_error",

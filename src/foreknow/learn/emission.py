@@ -46,10 +46,15 @@ class Emitter(nn.Module):
         Raises:
             DataError: if it returns something else.
         """
-        return _read(self.network(y))
+        return read_emission(self.network(y))
 
 
-def _read(output: Any) -> Emission:  # noqa: ANN401  (a network returns anything)
+def read_emission(output: Any) -> Emission:  # noqa: ANN401  (a network returns anything)
+    """What a network returned.
+
+    Raises:
+        DataError: if it is neither an `Estimate`, a dictionary of tensors nor a tensor.
+    """
     if isinstance(output, Estimate):
         return Emission(dict(output.coefficients), dict(output.components))
     if isinstance(output, Tensor):
