@@ -63,7 +63,7 @@ def test_a_simple_network_becomes_onnx(tmp_path):
 def test_torchscript_says_the_same(tmp_path):
     network = separator()
     assert export_torchscript(tmp_path / "net.pt", network, EXAMPLES) == ("low", "sparse")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="jit"):
         loaded = torch.jit.load(str(tmp_path / "net.pt"))
     with torch.no_grad():
         for y in EXAMPLES:

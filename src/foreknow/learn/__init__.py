@@ -2,7 +2,7 @@
 
 from foreknow.learn.checkpoint import OtherRunError
 from foreknow.learn.compute import Compute
-from foreknow.learn.data import Data, Example, Examples, RandomCrops, Simulated, UnequalExamples
+from foreknow.learn.data import Data, Example, Examples, RandomCrops, RandomFrames, Simulated, UnequalExamples
 from foreknow.learn.description import Description
 from foreknow.learn.drift import DriftReport, measure_drift
 from foreknow.learn.export import ExportError, export_onnx, export_torchscript
@@ -13,10 +13,12 @@ from foreknow.learn.logs import CSVLog, Log, TensorBoardLog
 from foreknow.learn.objectives import (
     SURE,
     UNSURE,
+    AmortisationGap,
     Injected,
     Objective,
     Supervised,
     Unsupervised,
+    WithLabels,
     mean_squared_error,
     relative_squared_error,
 )
@@ -25,11 +27,13 @@ from foreknow.learn.run import TrainingDivergedError
 from foreknow.learn.saved import load_weights, read_description, save_model
 from foreknow.learn.schedule import Constant, Cosine, Schedule
 from foreknow.learn.settings import Settings
+from foreknow.learn.several import Several, fit_several
 from foreknow.learn.validation import Validation, evaluate
 
 __all__ = [
     "SURE",
     "UNSURE",
+    "AmortisationGap",
     "Bar",
     "CSVLog",
     "Compute",
@@ -50,8 +54,10 @@ __all__ = [
     "OtherRunError",
     "Outcome",
     "RandomCrops",
+    "RandomFrames",
     "Schedule",
     "Settings",
+    "Several",
     "Silent",
     "Simulated",
     "Supervised",
@@ -61,10 +67,12 @@ __all__ = [
     "UnequalExamples",
     "Unsupervised",
     "Validation",
+    "WithLabels",
     "evaluate",
     "export_onnx",
     "export_torchscript",
     "fit",
+    "fit_several",
     "load_weights",
     "mean_squared_error",
     "measure_drift",

@@ -129,6 +129,7 @@ def _identity(
         "settings": settings.decisive(),
         "data": data.fingerprint(),
         "validation data": None if validation is None else validation.data.fingerprint(),
+        "enough": None if validation is None else validation.enough,
         "objective": describe(objective),
         "guards": [describe(guard) for guard in guards],
         "network": layout(network),

@@ -9,6 +9,7 @@ class Outcome(Enum):
     """Why a run ended."""
 
     FINISHED = "all epochs done"
+    REACHED = "the validation score is as low as was asked for"
     STOPPED_EARLY = "the validation score did not get better any more"
 
 

@@ -135,7 +135,10 @@ class Run:
             self._best = self.learner.weights()
         position.epoch, position.batch, position.loss_sum, position.items = position.epoch + 1, 0, 0.0, 0
         patience = self.settings.patience
-        if self.validation is not None and patience is not None and row.epoch - position.best_epoch >= patience:
+        enough = None if self.validation is None else self.validation.enough
+        if score is not None and enough is not None and score <= enough:
+            position.outcome = Outcome.REACHED
+        elif self.validation is not None and patience is not None and row.epoch - position.best_epoch >= patience:
             position.outcome = Outcome.STOPPED_EARLY
         elif position.epoch == self.settings.epochs:
             position.outcome = Outcome.FINISHED

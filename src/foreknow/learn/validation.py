@@ -18,11 +18,14 @@ class Validation:
 
     Attributes:
         data: not learned from; drawn as in epoch 0, so that the score has the same items every time.
-        objective: that of the training if None; another one where that moves (`UNSURE`) or where truth is known here only.
+        objective: that of the training if None; another one where that moves (`UNSURE`), where truth is known here only, or where
+            another number says more (`AmortisationGap`).
+        enough: score at which the training may end; None to go on.
     """
 
     data: Data
     objective: Objective | None = None
+    enough: float | None = None
 
 
 def evaluate(network: nn.Module, objective: Objective, data: Data, batch_size: int = 8) -> float:

@@ -12,6 +12,9 @@ from foreknow.learn.objectives.base import Objective
 class Injected(Objective):
     """The loss of a model (`foreknow.Model.loss`) at the coefficients that the network gives: no truth is needed.
 
+    It is divided by the number of samples of an item, so that losses, learning rates and the limit of the gradient mean the same
+    for crops and films of all sizes.
+
     Args:
         loss: what `Model.loss` returns.
     """
@@ -26,4 +29,4 @@ class Injected(Objective):
         Raises:
             DataError: if the network does not give all coefficients that the loss asks for.
         """
-        return self.loss(emit(example.y).coefficients, example.y)
+        return self.loss(emit(example.y).coefficients, example.y) / max(1, example.y[0].numel())
