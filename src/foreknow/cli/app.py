@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from foreknow.cli import angiography, demo, info, lung, swallow
+from foreknow.cli import angiography, cytology, demo, info, lung, swallow
 from foreknow.cli.exits import ExitCodes
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(angiography.app, name="angiography")
+app.add_typer(cytology.app, name="cytology")
 app.add_typer(lung.app, name="lung")
 app.add_typer(swallow.app, name="swallow")
 app.command("demo")(demo.demo)

@@ -41,8 +41,11 @@ def samples_figure(
         message = f"there is nothing to show in {', '.join(name for name, images in rows.items() if not images) or 'the figure'}"
         raise DataError(message)
     columns = max(len(images) for images in rows.values())
-    figure = Figure(figsize=(_SIDE * columns + 0.3, _SIDE * 1.04 * len(rows) + (2.6 if below else 0)), layout="constrained")
-    heights = [1.0] * len(rows) + ([0.9] if below else [])
+    tall = max(image.shape[0] / image.shape[1] for images in rows.values() for image in images)
+    figure = Figure(
+        figsize=(_SIDE * columns + 0.3, _SIDE * 1.04 * tall * len(rows) + (2.6 if below else 0.3)), layout="constrained"
+    )
+    heights = [_SIDE * tall] * len(rows) + ([2.4] if below else [])
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
     for number, (name, images) in enumerate(rows.items()):
         for column in range(columns):

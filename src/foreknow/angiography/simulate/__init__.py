@@ -4,6 +4,7 @@ from foreknow.angiography.simulate.anatomy import AnatomySettings
 from foreknow.angiography.simulate.bolus import Bolus, BolusSettings
 from foreknow.angiography.simulate.catheter import CatheterSettings
 from foreknow.angiography.simulate.detector import DetectorSettings, DisplaySettings, Relationship
+from foreknow.angiography.simulate.deteriorate import deteriorate
 from foreknow.angiography.simulate.fit import NoiseFit, SpectrumFit, fit_noise, fit_spectrum, radial_spectrum
 from foreknow.angiography.simulate.heart import Heart, HeartSettings, draw_heart
 from foreknow.angiography.simulate.items import RunItems
@@ -12,6 +13,7 @@ from foreknow.angiography.simulate.run import RunSettings, SimulatedRun, simulat
 from foreknow.angiography.simulate.splat import splat_tubes
 from foreknow.angiography.simulate.tree import CoronaryTree, TreeSettings, grow_tree
 from foreknow.angiography.simulate.view import STANDARD_VIEWS, View, ViewSettings
+from foreknow.simulate.deterioration import DeteriorationSettings
 
 __all__ = [
     "STANDARD_VIEWS",
@@ -21,6 +23,7 @@ __all__ = [
     "CatheterSettings",
     "CoronaryTree",
     "DetectorSettings",
+    "DeteriorationSettings",
     "DisplaySettings",
     "Heart",
     "HeartSettings",
@@ -35,6 +38,7 @@ __all__ = [
     "TreeSettings",
     "View",
     "ViewSettings",
+    "deteriorate",
     "draw_heart",
     "fit_noise",
     "fit_spectrum",
