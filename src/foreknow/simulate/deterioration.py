@@ -90,7 +90,7 @@ def deteriorate_channels(images: Tensor, settings: DeteriorationSettings, genera
 
 def draw_scratches(height: int, width: int, settings: DeteriorationSettings, generator: torch.Generator | None = None) -> Tensor:
     """Change of log intensity by scratches, (height, width): long, slightly bent lines that fade in and out."""
-    number = int(torch.poisson(torch.tensor(settings.scratches), generator=generator))
+    number = int(torch.poisson(torch.tensor(float(settings.scratches)), generator=generator))
     total = torch.zeros(height, width)
     rows, columns = torch.arange(height)[:, None] - height / 2, torch.arange(width)[None] - width / 2
     draw = torch.rand(number, 7, generator=generator)

@@ -43,7 +43,7 @@ class AnatomySettings:
     mediastinum: tuple[float, float] = (0.003, 0.007)
     bone: tuple[float, float] = (0.1, 0.35)
     lung: tuple[float, float] = (0.06, 0.13)
-    texture: tuple[float, float] = (0.03, 0.07)
+    texture: tuple[float, float] = (0.04, 0.09)
     slope: float = 2.7
     wedge: float = 0.4
     collimator: float = 0.4
@@ -141,8 +141,8 @@ def _pictures(settings: AnatomySettings, view: View, generator: torch.Generator 
     cage = bone / 3 * ribs(right, down, float(anterior[0]), squeeze, generator)
     rest = bone * spine(right, down, float(anterior[0]), squeeze, generator)
     amount = uniform(settings.texture, generator)
-    cage = cage + 0.7 * amount * power_law_field((count, count), settings.slope, generator, longest=20 / view.pixel)
-    rest = rest + 0.7 * amount * power_law_field((count, count), settings.slope, generator, longest=20 / view.pixel)
+    cage = cage + 0.7 * amount * power_law_field((count, count), settings.slope, generator, longest=40 / view.pixel)
+    rest = rest + 0.7 * amount * power_law_field((count, count), settings.slope, generator, longest=40 / view.pixel)
     rest = rest + 0.12 * smooth_field((count, count), 45 / view.pixel, generator)
     return markings, cage, rest
 

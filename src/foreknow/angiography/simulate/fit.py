@@ -11,6 +11,7 @@ _TILE = 8
 _LEAST_TILES = 12
 _QUARTILE = 0.83  # lower quartile of the mean of 64 squared residuals, of which about 36 are independent
 _WIDEST_GRAIN = 0.8
+_ENOUGH = 300  # coefficients in a bin beyond which the form, not chance, is what misfits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def fit_noise(frames: Tensor, *, grain: float = 0.0, bins: int = 16) -> NoiseFit
     Args:
         frames: (..., height, width) stored values, of any number of frames.
         grain: standard deviation in pixels of the blur that the noise went through (`fit_spectrum` estimates it).
-        bins: of intensity.
+        bins: of intensity; fewer where there are few tiles.
 
     Raises:
         ShapeError: if a frame is smaller than 32 pixels.
@@ -55,6 +56,7 @@ def fit_noise(frames: Tensor, *, grain: float = 0.0, bins: int = 16) -> NoiseFit
     rows = images[:, :-2] - 2 * images[:, 1:-1] + images[:, 2:]
     second = rows[:, :, :-2] - 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
     mean, power = _tiles(smooth), _tiles(second.square()) / _passed(grain)
+    bins = max(1, min(bins, len(mean) // (2 * _LEAST_TILES)))
     edges = torch.quantile(mean, torch.linspace(0.01, 0.99, bins + 1, dtype=mean.dtype))
     places, variances, weights = [], [], []
     for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
@@ -113,7 +115,8 @@ def fit_spectrum(frames: Tensor, *, steps: int = 200) -> SpectrumFit:
         ShapeError: if a frame is smaller than 32 pixels.
         DataError: if the frames are constant or not finite.
     """
-    frequencies, power = radial_spectrum(_images(frames))
+    frequencies, power, counts = radial_spectrum(_images(frames))
+    weights = counts.clamp_max(_ENOUGH) / counts.clamp_max(_ENOUGH).sum()
     logarithm = power.log()
     low = float(power[(frequencies > 0.05) & (frequencies < 0.12)].mean())
     start = torch.tensor([2.6, low, float(power[-6:].mean()) + 0.01, 0.5, 0.5], dtype=torch.float64).log()
@@ -122,7 +125,7 @@ def fit_spectrum(frames: Tensor, *, steps: int = 200) -> SpectrumFit:
 
     def misfit() -> Tensor:
         optimiser.zero_grad()
-        loss = (_spectrum(_bounded(raw), frequencies).log() - logarithm).square().mean()
+        loss = (weights * (_spectrum(_bounded(raw), frequencies).log() - logarithm).square()).sum()
         loss.backward()
         return loss
 
@@ -133,13 +136,13 @@ def fit_spectrum(frames: Tensor, *, steps: int = 200) -> SpectrumFit:
     return SpectrumFit(slope, structure, noise, blur, grain, frequencies, power, error)
 
 
-def radial_spectrum(images: Tensor, bins: int = 40) -> tuple[Tensor, Tensor]:
+def radial_spectrum(images: Tensor, bins: int = 40) -> tuple[Tensor, Tensor, Tensor]:
     """Power spectral density of images (frames, height, width) over frequency, averaged over directions and frames.
 
     White noise of variance v has the density v. Bins are evenly spaced in the logarithm of frequency, from 3 cycles a picture.
 
     Returns:
-        (bins,) cycles per pixel and (bins,) power, float64; bins without a frequency are left out.
+        (bins,) cycles per pixel, power and number of coefficients, float64; bins without a coefficient are left out.
     """
     height, width = images.shape[-2:]
     window = torch.hann_window(height, dtype=torch.float64)[:, None] * torch.hann_window(width, dtype=torch.float64)
@@ -156,7 +159,7 @@ def radial_spectrum(images: Tensor, bins: int = 40) -> tuple[Tensor, Tensor]:
     sums = torch.bincount(index[inside], weights=power[inside], minlength=bins)
     places = torch.bincount(index[inside], weights=radius[inside], minlength=bins)
     full = counts > 0
-    return places[full] / counts[full], (sums[full] / counts[full]).clamp_min(1e-12)
+    return places[full] / counts[full], (sums[full] / counts[full]).clamp_min(1e-12), counts[full].double()
 
 
 def _bounded(raw: Tensor) -> Tensor:

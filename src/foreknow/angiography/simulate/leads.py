@@ -11,7 +11,7 @@ from foreknow.angiography.simulate.view import View
 
 def draw_leads(settings: CatheterSettings, view: View, pan: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Attenuation of electrocardiogram leads across the picture, (frames, size, size); they move with the table only."""
-    count = int(torch.poisson(torch.tensor(settings.leads), generator=generator))
+    count = int(torch.poisson(torch.tensor(float(settings.leads)), generator=generator))
     frames = pan.shape[0]
     total = torch.zeros(frames, view.size, view.size)
     for _ in range(count):

@@ -12,7 +12,8 @@ def splat_tubes(places: Tensor, radius: Tensor, lengths: Tensor, size: int, dtyp
     A tube that is cut into thin slices of length ``l`` is the sum of discs: at distance d from the projected centre line, the discs
     of radius r that cover a pixel add up to 2 sqrt(r^2 - d^2) times l over its projection, which is the chord of the tube along the
     ray, also where the tube is foreshortened. Discs are normalised on the pixels that they touch, so that volume is kept at any
-    radius. Sums run in a fixed order on the CPU: the result is bitwise reproducible there.
+    radius; those thinner than a pixel are drawn a pixel wide and paler. Sums run in a fixed order on the CPU: the result is bitwise
+    reproducible there.
 
     Args:
         places: (frames, points, 2) column and row in pixels.
@@ -41,7 +42,7 @@ def splat_tubes(places: Tensor, radius: Tensor, lengths: Tensor, size: int, dtyp
         square_x = (column - place[:, :1]).to(dtype).square()
         square_y = (row - place[:, 1:]).to(dtype).square()
         distance = (square_y[:, :, None] + square_x[:, None, :]).sqrt()
-        cover = (r[:, None, None] + 0.5 - distance).clamp(0, 1)
+        cover = (r.clamp_min(0.5)[:, None, None] + 0.5 - distance).clamp(0, 1)
         total = cover.sum(dim=(1, 2)).clamp_min(1e-6)
         scale = weight * torch.pi * r.square() / total
         column, row = column.long(), row.long()

@@ -103,7 +103,7 @@ class CoronaryTree:
 class _Branch:
     points: Tensor
     radius: Tensor
-    path: float
+    course: Tensor  # mm of vessel from the ostium
     level: int
     parent: int
     name: str
@@ -136,11 +136,10 @@ def grow_tree(settings: TreeSettings, heart: Heart, artery: str, generator: torc
         branches.extend(grown)
     _narrow(settings, branches, generator)
     counts = torch.tensor([len(branch.points) for branch in branches])
-    path = [branch.path + STEP * torch.arange(len(branch.points), dtype=torch.float64) for branch in branches]
     return CoronaryTree(
         torch.cat([branch.points for branch in branches]),
         torch.cat([branch.radius for branch in branches]),
-        torch.cat(path),
+        torch.cat([branch.course for branch in branches]),
         torch.repeat_interleave(torch.arange(len(branches)), counts),
         torch.tensor([branch.level for branch in branches]),
         torch.tensor([branch.parent for branch in branches]),
@@ -165,7 +164,7 @@ def _main_arteries(settings: TreeSettings, heart: Heart, artery: str, generator:
             trunk = branches[parent]
             joint = int((trunk.points - points[0]).norm(dim=1).argmin())
             points = points + (trunk.points[joint] - points[0]) * torch.exp(-STEP * torch.arange(len(points)) / 8.0)[:, None]
-            path = trunk.path + joint * STEP
+            path = float(trunk.course[joint])
             share = uniform((0.42, 0.58), generator) if number == 1 else 0.5
             start = float(trunk.radius[joint]) * (share if joint > len(trunk.points) - 3 else 0.4) ** (1 / 3)
         branches.append(_finish(settings, points, start, path, 1, parent, name, generator))
@@ -206,7 +205,7 @@ def _next_level(
         generator=generator,
     )
     return [
-        _finish(settings, points, width, branches[number].path + place * STEP, level, number, "", generator)
+        _finish(settings, points, width, float(branches[number].course[place]), level, number, "", generator)
         for points, width, number, place in zip(tracks, radius.tolist(), owner.tolist(), places.tolist(), strict=True)
     ]
 
@@ -232,7 +231,9 @@ def _finish(
     widths = (widths * (1 + 0.035 * smooth_series(count, 2.0 / STEP, generator))).clamp_min(0.8 * settings.least_radius)
     side_radius = radius * before * ratios
     wide = side_radius >= settings.least_radius
-    return _Branch(points, widths, path, level, parent, name, places[wide], side_radius[wide])
+    lengths = points.diff(dim=0).norm(dim=1)
+    course = path + torch.cat((lengths.new_zeros(1), lengths.cumsum(0)))
+    return _Branch(points, widths, course, level, parent, name, places[wide], side_radius[wide])
 
 
 def _crooked(points: Tensor, tortuosity: float, generator: torch.Generator | None) -> Tensor:
@@ -245,7 +246,7 @@ def _crooked(points: Tensor, tortuosity: float, generator: torch.Generator | Non
 def _narrow(settings: TreeSettings, branches: list[_Branch], generator: torch.Generator | None) -> None:
     """Stenoses: smooth narrowings by 30 to 80 % in branches that are wide enough to have a lesion seen."""
     wide = [branch for branch in branches if float(branch.radius[0]) > 0.6 and len(branch.points) > 40]
-    number = int(torch.poisson(torch.tensor(settings.stenoses), generator=generator))
+    number = int(torch.poisson(torch.tensor(float(settings.stenoses)), generator=generator))
     for _ in range(number if wide else 0):
         branch = wide[int(torch.randint(len(wide), (1,), generator=generator))]
         centre = uniform((0.1, 0.8), generator) * len(branch.points)

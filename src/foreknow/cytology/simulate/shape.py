@@ -51,7 +51,7 @@ def draw_shapes(diameters: Tensor, corners: Tensor, elongations: Tensor, generat
     turns = torch.arange(64) * 2 * math.pi / 64
     circle = torch.stack((turns.cos(), turns.sin()), dim=-1) * diameters[:, None, None] / 2
     level = Shapes(normals, reach, sharpness, torch.eye(2).expand(count, 2, 2)).gauge(circle[:, None])[:, 0]
-    return Shapes(normals, reach * level.square().mean(dim=1, keepdim=True).sqrt(), sharpness, squeeze)
+    return Shapes(normals, reach * level.pow(-2).mean(dim=1, keepdim=True).rsqrt(), sharpness, squeeze)
 
 
 def canvas(count: int, side: int, pixel: float) -> Tensor:
