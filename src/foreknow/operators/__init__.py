@@ -15,6 +15,7 @@
 - `Patches`: sliding patches, overlapping or not.
 - `Batched`: one operator on each channel or frame of an event.
 - `Stack`: operators of one domain and range, in one tensor.
+- `NonlinearOperator`: a differentiable map, its derivatives and linearisations `Tangent` and `JacobianMatrix`.
 - `BlockRow`, `BlockColumn`: operators side by side and one above the other, on tuples of tensors.
 """
 
@@ -31,6 +32,7 @@ from foreknow.operators.filter_bank import FilterBank
 from foreknow.operators.identity import Identity
 from foreknow.operators.mask import Mask, Sampling
 from foreknow.operators.matrix import Matrix
+from foreknow.operators.nonlinear import JacobianMatrix, NonlinearOperator, Tangent
 from foreknow.operators.patches import Patches
 from foreknow.operators.shift import FractionalShift, TimeShift
 from foreknow.operators.stack import Stack
@@ -59,16 +61,19 @@ __all__ = [
     "FiniteDifference",
     "FractionalShift",
     "Identity",
+    "JacobianMatrix",
     "LinearOperator",
     "LocalCosine",
     "Mask",
     "Matrix",
+    "NonlinearOperator",
     "Patches",
     "Sampling",
     "Scaled",
     "Stack",
     "StationaryWavelet",
     "Sum",
+    "Tangent",
     "TimeShift",
     "Warp",
     "Wavelet",

@@ -10,6 +10,9 @@ from foreknow.solve.driver import ConvergenceWarning, Progress, Solution, Status
 from foreknow.solve.fista import FISTA
 from foreknow.solve.forward_backward import ForwardBackward
 from foreknow.solve.fused_robust_pca import FusedRobustPCA
+from foreknow.solve.gauss_newton import ConjugateGradientNormalEquations, DenseNormalEquations, GaussNewton
+from foreknow.solve.limited_memory import LBFGS
+from foreknow.solve.minimum import LeastSquaresMethod, Minimum
 from foreknow.solve.online_robust_pca import OnlineRobustPCA, SeparatedFrame
 from foreknow.solve.primal_dual import PDHG
 from foreknow.solve.robust_pca import RobustPCA
@@ -24,16 +27,22 @@ from foreknow.solve.robust_pca_weights import (
 __all__ = [
     "ADMM",
     "FISTA",
+    "LBFGS",
     "PDHG",
     "Algorithm",
     "BlockCoordinate",
     "Certificate",
     "CertificateKind",
+    "ConjugateGradientNormalEquations",
     "ConvergenceWarning",
+    "DenseNormalEquations",
     "DouglasRachford",
     "ForwardBackward",
     "FusedRobustPCA",
+    "GaussNewton",
     "Iterate",
+    "LeastSquaresMethod",
+    "Minimum",
     "OnlineRobustPCA",
     "Progress",
     "RobustPCA",
