@@ -106,22 +106,74 @@ def simulate(
         tuple[float, float],
         typer.Option("--level-db", metavar="LOW HIGH", help="Levels of crackles over the breath around them, dB."),
     ] = (8.0, 18.0),
+    wheeze: Annotated[float, typer.Option("--wheeze", help="Expected wheezes per expiration.")] = 0.0,
+    rhonchus: Annotated[float, typer.Option("--rhonchus", help="Expected rhonchi per expiration.")] = 0.0,
+    stridor: Annotated[float, typer.Option("--stridor", help="Expected stridors per inspiration.")] = 0.0,
+    polyphonic: Annotated[float, typer.Option("--polyphonic", help="Share of wheezes that have several voices, 0 to 1.")] = 0.15,
+    handling: Annotated[float, typer.Option("--handling", help="Rubs of the stethoscope a minute.")] = 0.0,
+    voice: Annotated[float, typer.Option("--voice", help="Utterances near by a minute.")] = 0.0,
+    clicks: Annotated[float, typer.Option("--clicks", help="Clicks a minute that are no crackles.")] = 0.0,
+    hum: Annotated[float, typer.Option("--hum", metavar="HZ", help="Frequency of mains hum; 0 for none.")] = 0.0,
+    like: Annotated[
+        Path | None,
+        typer.Option("--like", metavar="REC", help="Real recording whose breath sound and low-pass are measured and taken over."),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="REC", help="Real recording to show beside the simulated one.")
+    ] = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw a lung sound whose crackles are known.
+    """Draw a lung sound whose crackles and wheezes are known.
 
-    FOLDER gets recording.wav = breath.wav + crackles.wav, the true events.csv, labels.txt for Audacity and simulation.json.
+    FOLDER gets recording.wav, the sum of breath.wav, crackles.wav and, where there are any, wheezes.wav and nuisance.wav; the true
+    events.csv, labels.txt for Audacity, fundamentals.csv of wheezes over time, and simulation.json; with --compare comparison.png.
     """
+    from dataclasses import replace  # noqa: PLC0415
+
     from foreknow.cli.show import console  # noqa: PLC0415
-    from foreknow.files import display_name  # noqa: PLC0415
-    from foreknow.lung.simulate import COARSE, FINE, CrackleSettings, SimulationSettings  # noqa: PLC0415
+    from foreknow.files import display_name, read_audio  # noqa: PLC0415
+    from foreknow.lung.simulate import (  # noqa: PLC0415
+        COARSE,
+        FINE,
+        RHONCHUS,
+        STRIDOR,
+        WHEEZE,
+        BreathSettings,
+        CrackleSettings,
+        NuisanceSettings,
+        SimulationSettings,
+        fit_breath,
+    )
+    from foreknow.lung.simulation_figure import RealSound  # noqa: PLC0415
     from foreknow.lung.simulation_files import simulate_to_folder  # noqa: PLC0415
 
     crackles = (CrackleSettings(FINE, fine, level_db), CrackleSettings(COARSE, coarse, level_db))
-    settings = SimulationSettings(seconds=duration, rate=rate, crackles=crackles)
-    simulated = simulate_to_folder(output, settings, seed, overwrite=overwrite)
+    wheezes = (replace(WHEEZE, per_breath=wheeze, polyphonic=polyphonic), replace(RHONCHUS, per_breath=rhonchus))
+    continuous = tuple(kind for kind in (*wheezes, replace(STRIDOR, per_breath=stridor)) if kind.per_breath)
+    disturbed = NuisanceSettings(handling=handling, voice=voice, clicks=clicks, hum=hum)
+    breath, stethoscope = BreathSettings(), None
+    if like is not None:
+        example = read_audio(like)
+        measured = fit_breath(example.samples, example.rate)
+        breath, stethoscope = measured.settings(), measured.inspiration_spectrum.stethoscope
+    settings = SimulationSettings(
+        seconds=duration,
+        rate=rate,
+        breath=breath,
+        crackles=crackles,
+        continuous=continuous,
+        stethoscope=stethoscope,
+        nuisance=disturbed if handling or voice or clicks or hum else None,
+    )
+    real = None
+    if compare is not None:
+        recording = read_audio(compare)
+        real = RealSound(display_name(compare.name), recording.samples, recording.rate)
+    simulated = simulate_to_folder(output, settings, seed, real=real, overwrite=overwrite)
+    sounds = f" and {len(simulated.sounds)} continuous sounds" if continuous else ""
     console().print(
-        f"{display_name(output)}: {duration:g} s at {rate} Hz with {len(simulated.events)} crackles; the truth is in events.csv",
+        f"{display_name(output)}: {duration:g} s at {rate} Hz with {len(simulated.events)} crackles{sounds}; the truth is in "
+        "events.csv",
         markup=False,
     )

@@ -118,15 +118,15 @@ def simulate_breath(
     within = (time - starts[cycle]) / durations[cycle]
     level = 10 ** (settings.level_dbfs / 20)
     share = settings.inspiration
-    inspiration = _shape(within / share) * gains[cycle]
-    expiration = _shape((within - share) / settings.expiration) * gains[cycle] * 10 ** (settings.expiration_level_db / 20)
+    inspiration = phase_shape(within / share) * gains[cycle]
+    expiration = phase_shape((within - share) / settings.expiration) * gains[cycle] * 10 ** (settings.expiration_level_db / 20)
     sound = inspiration * coloured_noise(count, rate, settings.inspiration_spectrum, generator)
     sound += expiration * coloured_noise(count, rate, settings.expiration_spectrum, generator)
     sound += 10 ** (settings.background_db / 20) * coloured_noise(count, rate, settings.inspiration_spectrum, generator)
     return level * sound, _phases(starts, durations, settings, seconds)
 
 
-def _shape(place: Tensor) -> Tensor:
+def phase_shape(place: Tensor) -> Tensor:
     """Envelope of a phase over its course 0..1, 0 outside, RMS 1 over the course: quick rise, slower fall."""
     inside = (place > 0) & (place < 1)
     hump = torch.sin(torch.pi * torch.where(inside, place, 0.0) ** _PHASE_SHAPE)

@@ -1,4 +1,4 @@
-"""A whole recording drawn with its truth: breath sound, crackles where they belong in a breath, their sum."""
+"""A whole recording drawn with its truth: breath sound, crackles and wheezes where they belong in a breath, nuisance, their sum."""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +8,13 @@ from torch import Tensor
 from foreknow.errors import ParameterError
 from foreknow.lung.events import Crackle
 from foreknow.lung.simulate.breath import BreathSettings, RespiratoryPhase, simulate_breath
+from foreknow.lung.simulate.continuous import ContinuousSettings, ContinuousSound, draw_continuous
 from foreknow.lung.simulate.form import COARSE, FINE, CrackleType
 from foreknow.lung.simulate.heart import HeartSettings, simulate_heart
 from foreknow.lung.simulate.levels import LevelReference
+from foreknow.lung.simulate.nuisance import Nuisance, NuisanceSettings, draw_nuisance
 from foreknow.lung.simulate.plant import plant_crackles
+from foreknow.lung.simulate.spectrum import Spectrum, shape_spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,12 @@ class SimulationSettings:
         breath: the breath sound.
         crackles: one entry per type; empty for a normal recording.
         heart: heart sounds, or None for none; they are part of the breath signal.
-        reference: what the level of a crackle refers to.
+        reference: what the levels of crackles and continuous sounds refer to.
+        continuous: one entry per kind of continuous sound (`WHEEZE`, `RHONCHUS`, `STRIDOR`); empty for none.
+        nuisance: rubbing, voices, clicks and hum, or None for none.
+        stethoscope: gain (hertz, dB) that crackles, continuous sounds and nuisance pass on their way, or None for one that
+            changes nothing; the breath sound has it in its spectrum. It has no delay. Widths and levels of the true events are
+            those before it.
 
     Raises:
         ParameterError: if the rate is too low for crackles.
@@ -63,6 +71,9 @@ class SimulationSettings:
     crackles: tuple[CrackleSettings, ...] = (CrackleSettings(FINE), CrackleSettings(COARSE, per_breath=2.0))
     heart: HeartSettings | None = None
     reference: LevelReference = field(default_factory=LevelReference)
+    continuous: tuple[ContinuousSettings, ...] = ()
+    nuisance: NuisanceSettings | None = None
+    stethoscope: Spectrum | None = None
 
     def __post_init__(self) -> None:
         if self.rate < 4000:
@@ -75,12 +86,16 @@ class SimulatedRecording:
     """A drawn recording and the truth about it.
 
     Attributes:
-        recording: (samples,) float64, full scale 1; exactly ``breath + crackles``.
+        recording: (samples,) float64, full scale 1; exactly ``breath + crackles + wheezes + nuisance``, added in this order.
         breath: (samples,) breath sound with background noise and heart sounds.
         crackles: (samples,) all crackles.
         events: the crackles in order of time.
         phases: inspirations and expirations in order of time.
         rate: sampling rate, hertz.
+        wheezes: (samples,) all continuous sounds.
+        nuisance: (samples,) all nuisance.
+        sounds: the continuous sounds in order of onset, voice by voice.
+        disturbances: rubs, utterances and clicks in order of onset.
     """
 
     recording: Tensor
@@ -89,6 +104,10 @@ class SimulatedRecording:
     events: tuple[Crackle, ...]
     phases: tuple[RespiratoryPhase, ...]
     rate: int
+    wheezes: Tensor
+    nuisance: Tensor
+    sounds: tuple[ContinuousSound, ...] = ()
+    disturbances: tuple[Nuisance, ...] = ()
 
 
 def simulate_recording(settings: SimulationSettings | None = None, generator: torch.Generator | None = None) -> SimulatedRecording:
@@ -117,7 +136,33 @@ def simulate_recording(settings: SimulationSettings | None = None, generator: to
         crackles = crackles + part
         events.extend(found)
     ordered = tuple(sorted(events, key=lambda event: event.onset))
-    return SimulatedRecording(breath + crackles, breath, crackles, ordered, tuple(phases), settings.rate)
+    wheezes = torch.zeros_like(breath)
+    sounds: list[ContinuousSound] = []
+    for kind in settings.continuous:
+        part, voices = draw_continuous(kind, phases, breath, settings.rate, generator, settings.reference)
+        wheezes = wheezes + part
+        sounds.extend(voices)
+    nuisance = torch.zeros_like(breath)
+    disturbances: list[Nuisance] = []
+    if settings.nuisance is not None:
+        level = 10 ** (settings.breath.level_dbfs / 20)
+        nuisance, disturbances = draw_nuisance(settings.nuisance, level, count, settings.rate, generator)
+    if settings.stethoscope is not None:
+        crackles, wheezes, nuisance = (
+            shape_spectrum(part, settings.rate, settings.stethoscope) for part in (crackles, wheezes, nuisance)
+        )
+    return SimulatedRecording(
+        recording=breath + crackles + wheezes + nuisance,
+        breath=breath,
+        crackles=crackles,
+        events=ordered,
+        phases=tuple(phases),
+        rate=settings.rate,
+        wheezes=wheezes,
+        nuisance=nuisance,
+        sounds=tuple(sorted(sounds, key=lambda sound: sound.onset)),
+        disturbances=tuple(disturbances),
+    )
 
 
 def _draw_onsets(

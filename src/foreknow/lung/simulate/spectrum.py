@@ -53,6 +53,14 @@ def limit_band(samples: Tensor, rate: int, low: float, high: float) -> Tensor:
     return torch.fft.irfft(torch.fft.rfft(samples, n=padded) * gain, n=padded)[..., :count]
 
 
+def shape_spectrum(samples: Tensor, rate: int, spectrum: Spectrum) -> Tensor:
+    """A signal (samples,) whose frequencies have passed the gain of a spectrum, same shape; no delay."""
+    count = samples.shape[-1]
+    padded = fast_length(count + rate // 5)
+    gain = gain_at(spectrum, torch.fft.rfftfreq(padded, 1 / rate, dtype=samples.dtype))
+    return torch.fft.irfft(torch.fft.rfft(samples, n=padded) * gain, n=padded)[..., :count]
+
+
 def _ramp(frequencies: Tensor, start: float, end: float) -> Tensor:
     if end <= 0:
         return torch.ones_like(frequencies)
