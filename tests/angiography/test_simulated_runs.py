@@ -289,14 +289,15 @@ def test_noise_without_gain_is_an_offset():
     assert fit.deviation(110) == pytest.approx(4, rel=0.08)
 
 
-@pytest.mark.parametrize("quanta", [400.0, 1500.0])
-def test_noise_gain_of_simulated_frames_is_recovered_to_15_percent(quanta):
-    detector = DetectorSettings(quanta=(quanta, quanta), grain=0.0, electronic=0.0, gain_pattern=0.0, blur=0.16)
+@pytest.mark.parametrize(("quanta", "error"), [(400.0, 0.1), (1500.0, 0.3)])
+def test_noise_gain_of_simulated_frames_is_recovered(quanta, error):
+    """At the dose of real frames to 10 %; where there is less noise, anatomy counts as some of it."""
+    detector = DetectorSettings(quanta=(quanta, quanta), grain=0.0, electronic=0.0, gain_pattern=0.0)
     run = simulate_run(RunSettings(frames=2, size=256, detector=detector, catheter=None), 5)
     expected = torch.exp(-run.vessels - run.background)
     scale = float((run.frames / torch.exp(-run.attenuation)).median())
     true = scale * float(expected[0].median()) / (quanta * (run.view.pixel / 0.28) ** 2)
-    assert fit_noise(run.frames).gain == pytest.approx(true, rel=0.15)
+    assert fit_noise(run.frames).gain == pytest.approx(true, rel=error)
 
 
 def test_spectrum_of_synthetic_frames_is_recovered():
@@ -337,9 +338,7 @@ def test_simulated_frames_are_like_real_ones(shared_data):
     real = [frame_statistics(frame) for frame in read_frames(folder)]
     settings = RunSettings(frames=1, bolus=BolusSettings(start=(-2.6, -1.8)), display=DisplaySettings(Relationship.DISPLAY, bits=8))
     drawn = [frame_statistics(simulate_run(settings, seed).frames[0].float()) for seed in range(3)]
-    tolerance = {
-        "intensity_50": 40, "intensity_99": 60, "spectrum_slope": 0.8, "spectrum_grain_px": 0.2, "noise_at_100": 0.8,
-    }  # fmt: skip
+    tolerance = {"intensity_50": 40, "intensity_99": 60, "spectrum_slope": 0.9, "spectrum_log10_power": 0.9, "noise_at_100": 0.6}
     for name, width in tolerance.items():
         medians = [float(torch.tensor([row[name] for row in rows]).median()) for rows in (real, drawn)]
         assert medians[1] == pytest.approx(medians[0], abs=width), name

@@ -108,13 +108,16 @@ def compare_to_file(path: Path, real: Sequence[Tensor], settings: RunSettings, s
 
 
 def frame_statistics(frame: Tensor) -> Mapping[str, float]:
-    """What frames are compared by: quantiles of intensity, spectrum and noise of (height, width) of 8 bit values."""
+    """What frames are compared by: intensity, spectrum (0.02 to 0.2 cycles per pixel) and noise of (height, width) 8 bit values."""
     spectrum, noise = fit_spectrum(frame), fit_noise(frame)
+    middle = (spectrum.frequencies > 0.02) & (spectrum.frequencies < 0.2)
+    x, y = spectrum.frequencies[middle].log10(), spectrum.power[middle].log10()
+    steepness = -float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
     quantiles = torch.quantile(frame.flatten().double(), torch.tensor([0.01, 0.25, 0.5, 0.75, 0.99], dtype=torch.float64))
     return {
         **{f"intensity_{name}": float(value) for name, value in zip(("01", "25", "50", "75", "99"), quantiles, strict=True)},
-        "spectrum_slope": spectrum.slope,
-        "spectrum_blur_px": spectrum.blur,
+        "spectrum_slope": steepness,
+        "spectrum_log10_power": float(y.mean()),
         "spectrum_grain_px": spectrum.grain,
         "noise_at_100": noise.deviation(100.0),
     }

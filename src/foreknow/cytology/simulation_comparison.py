@@ -65,6 +65,7 @@ def comparison_figure(simulated: Sequence[Tensor], real: Sequence[Tensor]) -> Fi
                 hue.plot(torch.linspace(0, 0.9, 50).tolist(), (counts / counts.sum()).tolist(), color=colour, alpha=0.6, label=name)
     density.set_xlabel("mean optical density of stained pixels", fontsize=8)
     hue.set_xlabel("share of red in their density (blue-green 0.6, pink 0.1)", fontsize=8)
+    hue.set_visible(bool(hue.lines))  # grey images have no colour
     for axis in (density, hue):
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize=7)

@@ -31,7 +31,7 @@ class AnatomySettings:
         lung: standard deviation of markings of the lung (XCAD: 0.05 to 0.12 in lung).
         texture: standard deviation of the fine structure of all other tissue (chosen so that the power at 0.1 cycles
             per pixel is that of XCAD frames).
-        slope: of the power spectrum of that texture (XCAD: 2.5 to 2.8 by `fit_spectrum`).
+        slope: of the power spectrum of that texture (XCAD frames as a whole: 3.0 to 3.4 from 0.02 to 0.2 cycles per pixel).
         wedge: probability of a wedge filter over a bright part; its attenuation is 0.3 to 0.9.
         collimator: probability that blades are in the picture.
 
@@ -42,9 +42,9 @@ class AnatomySettings:
     soft_tissue: tuple[float, float] = (0.009, 0.014)
     mediastinum: tuple[float, float] = (0.003, 0.007)
     bone: tuple[float, float] = (0.1, 0.35)
-    lung: tuple[float, float] = (0.06, 0.13)
-    texture: tuple[float, float] = (0.04, 0.09)
-    slope: float = 2.7
+    lung: tuple[float, float] = (0.09, 0.18)
+    texture: tuple[float, float] = (0.06, 0.13)
+    slope: float = 3.3
     wedge: float = 0.4
     collimator: float = 0.4
 

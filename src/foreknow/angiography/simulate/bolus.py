@@ -35,7 +35,7 @@ class BolusSettings:
     scale: tuple[float, float] = (0.1, 0.25)
     speed: tuple[float, float] = (100.0, 250.0)
     dispersion: float = 0.8
-    opacity: tuple[float, float] = (0.20, 0.40)
+    opacity: tuple[float, float] = (0.28, 0.45)
     pulsation: float = 0.2
     streaming: float = 0.06
 

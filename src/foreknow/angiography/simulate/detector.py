@@ -40,8 +40,8 @@ class DetectorSettings:
 
     scatter: tuple[float, float] = (0.3, 0.8)
     scatter_width: float = 25.0
-    blur: float = 0.28
-    quanta: tuple[float, float] = (250.0, 1200.0)
+    blur: float = 0.33
+    quanta: tuple[float, float] = (150.0, 800.0)
     grain: float = 0.16
     electronic: float = 4.0
     gain_pattern: float = 0.001
@@ -72,7 +72,7 @@ class DisplaySettings:
 
     relationship: Relationship = Relationship.LINEAR
     bits: int = 12
-    gamma: float = 0.9
+    gamma: float = 1.0
     sharpening: float = 0.45
     sharpening_width: float = 2.0
     level: tuple[float, float] = (0.6, 0.9)

@@ -27,7 +27,7 @@ def lung_markings(
     tubes = sum(
         (_vessels(right, down, hilum, pixel, size, generator) for hilum in hila), torch.zeros(size, size, dtype=right.dtype)
     )[: down.shape[0], : right.shape[1]]
-    fine = power_law_field((down.shape[0], right.shape[1]), 2.6, generator, longest=25 / pixel, shortest=2.2, dtype=right.dtype)
+    fine = power_law_field((down.shape[0], right.shape[1]), 3.3, generator, longest=25 / pixel, shortest=2.2, dtype=right.dtype)
     tubes = tubes / tubes.std().clamp_min(1e-6)
     both = tubes - tubes.mean() + 1.1 * fine
     return both / both.std()
@@ -37,7 +37,7 @@ def _vessels(
     right: Tensor, down: Tensor, hilum: tuple[float, float], pixel: float, size: int, generator: torch.Generator | None
 ) -> Tensor:
     """Tubes that run from a hilum outwards, three generations of them, each crooked and thinning."""
-    numbers, lengths, radii = (14, 80, 260), (95.0, 45.0, 22.0), (1.5, 0.9, 0.5)
+    numbers, lengths, radii = (14, 80, 260), (95.0, 45.0, 22.0), (1.2, 0.8, 0.45)
     starts = torch.tensor([hilum], dtype=torch.float64) + 14 * torch.randn(numbers[0], 2, generator=generator, dtype=torch.float64)
     angles = 2 * math.pi * torch.rand(numbers[0], generator=generator, dtype=torch.float64)
     canvas = torch.zeros(size, size, dtype=right.dtype)

@@ -15,6 +15,10 @@ _TEMPLATES: dict[str, tuple[tuple[str, int, tuple[tuple[float, float, float], ..
         ("left main", -1, ((8, -50, 0.86), (12, -40, 0.94), (14, -30, 1.0))),
         ("left anterior descending", 0, ((14, -30, 1), (4, -12, 1), (0, 15, 1), (-2, 45, 1), (-4, 75, 1), (150, 86, 1))),
         ("left circumflex", 0, ((14, -30, 1.0), (38, -24, 1.0), (75, -18, 1.0), (110, -14, 1.0), (140, -12, 1.0))),
+        ("first diagonal", 1, ((3, -8, 1.0), (16, 8, 1.0), (26, 28, 1.0), (30, 48, 1.0), (32, 60, 1.0))),
+        ("second diagonal", 1, ((-1, 22, 1.0), (12, 36, 1.0), (20, 52, 1.0), (22, 64, 1.0))),
+        ("first obtuse marginal", 2, ((56, -21, 1.0), (66, 0, 1.0), (72, 24, 1.0), (74, 46, 1.0), (72, 58, 1.0))),
+        ("second obtuse marginal", 2, ((96, -16, 1.0), (106, 4, 1.0), (110, 26, 1.0), (108, 42, 1.0))),
     ),
     "right": (
         (
@@ -26,9 +30,13 @@ _TEMPLATES: dict[str, tuple[tuple[str, int, tuple[tuple[float, float, float], ..
             ),
         ),
         ("posterolateral", 0, ((-160, -14, 1.0), (-180, -10, 1.0), (-200, 2, 1.0), (-212, 22, 1.0))),
+        ("acute marginal", 0, ((-104, -15, 1.02), (-98, 4, 1.02), (-92, 28, 1.0), (-86, 50, 1.0))),
     ),
 }  # fmt: skip
 """Main arteries as (name, parent, control points of azimuth and latitude in degrees and depth; see `Heart.surface`)."""
+
+_SHARES = {"left anterior descending": (0.5, 0.6), "left circumflex": (0.4, 0.5), "posterolateral": (0.3, 0.55)}
+"""Of the trunk's cubed radius; at its end the left main has two heirs, whose shares add up to about 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +57,9 @@ class TreeSettings:
         ParameterError: if a number is out of range.
     """
 
-    root_radius: tuple[float, float] = (1.7, 2.3)
+    root_radius: tuple[float, float] = (1.8, 2.5)
     levels: int = 5
-    spacing: float = 10.0
+    spacing: float = 12.0
     side_ratio: tuple[float, float] = (0.25, 0.7)
     length_ratio: float = 58.0
     least_radius: float = 0.16
@@ -151,7 +159,7 @@ def _main_arteries(settings: TreeSettings, heart: Heart, artery: str, generator:
     branches: list[_Branch] = []
     turn = 5 * torch.randn(2, generator=generator, dtype=torch.float64)
     radius = uniform(settings.root_radius, generator)
-    for number, (name, parent, control) in enumerate(_TEMPLATES[artery]):
+    for name, parent, control in _TEMPLATES[artery]:
         nodes = torch.tensor(control, dtype=torch.float64)
         freedom = torch.tensor([6.0, 3.0, 0.01], dtype=torch.float64)
         jitter = freedom * torch.randn(nodes.shape, generator=generator, dtype=torch.float64)
@@ -165,10 +173,17 @@ def _main_arteries(settings: TreeSettings, heart: Heart, artery: str, generator:
             joint = int((trunk.points - points[0]).norm(dim=1).argmin())
             points = points + (trunk.points[joint] - points[0]) * torch.exp(-STEP * torch.arange(len(points)) / 8.0)[:, None]
             path = float(trunk.course[joint])
-            share = uniform((0.42, 0.58), generator) if number == 1 else 0.5
-            start = float(trunk.radius[joint]) * (share if joint > len(trunk.points) - 3 else 0.4) ** (1 / 3)
+            start = _fork(trunk, joint, uniform(_SHARES.get(name, (0.12, 0.35)), generator))
         branches.append(_finish(settings, points, start, path, 1, parent, name, generator))
     return branches
+
+
+def _fork(trunk: _Branch, joint: int, share: float) -> float:
+    """The radius of a branch that takes a ``share`` of the trunk's cubed radius at ``joint``; the trunk keeps the rest (Murray)."""
+    whole = float(trunk.radius[joint])
+    trunk.radius[joint + 1 :] *= (1 - share) ** (1 / 3)
+    trunk.side_radius[trunk.sides > joint] *= (1 - share) ** (1 / 3)
+    return whole * share ** (1 / 3)
 
 
 def _next_level(
