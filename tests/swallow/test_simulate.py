@@ -26,6 +26,7 @@ from foreknow.swallow.simulate import (
     ScheduleSettings,
     SwallowSettings,
     TrialSettings,
+    fit_breathing,
     fit_noise,
     only,
     preset,
@@ -410,7 +411,34 @@ def test_a_trial_on_a_device_is_that_of_the_cpu():
     assert float((one.clean - two.clean).abs().median()) < 1e-6
 
 
+def test_breathing_is_measured_back():
+    for seed in range(6):
+        motion = MotionSettings(breathing_hertz=(0.15, 0.4), breathing_mm=(1.0, 1.0))
+        trial = simulate_trial(small(motion=motion, schedule=ScheduleSettings(count=0), confounders=QUIET, rate=10.0), seed)
+        noise = 0.05 * torch.randn(len(trial.breathing), generator=seeded(seed), dtype=torch.float64)
+        fit = fit_breathing(trial.video.timestamps, trial.breathing + noise + 3.0)
+        turns = int(((trial.breathing[1:] > 0) & (trial.breathing[:-1] <= 0)).sum())
+        assert fit.hertz == pytest.approx(turns / 30, abs=0.04)
+        assert fit.amplitude_mm == pytest.approx(1.0, rel=0.4)
+        assert fit.offset_mm == pytest.approx(0.05, rel=0.35)
+    with pytest.raises(DataError, match="8 s"):
+        fit_breathing(torch.arange(20.0), torch.zeros(19))
+
+
 # ------------------------------------------------------------------------------------------------------------------- real frames
+@pytest.mark.data
+def test_paced_breathing_before_a_real_camera(shared_data):
+    right, offsets, files = 0, [], sorted((shared_data / "depth" / "d435_breathing").glob("*bpm_1m_*.csv"))
+    for path in files:
+        rows = [[float(cell) for cell in line.split(",")] for line in path.read_text().splitlines()[1:]]
+        course = torch.tensor(rows, dtype=torch.float64)
+        fit = fit_breathing(course[:, 0] / 1000, course[:, 1])
+        right += abs(60 * fit.hertz - float(path.name.split("bpm")[0])) < 1.0
+        offsets.append(fit.offset_mm)
+    assert right >= 0.8 * len(files)
+    assert 0.2 < sorted(offsets)[len(offsets) // 2] < 1.0
+
+
 @pytest.mark.data
 def test_noise_of_real_cameras(shared_data):
     kinect = fit_noise(read_depth(shared_data / "depth" / "kinect_room", unit=0.001, rate=30))

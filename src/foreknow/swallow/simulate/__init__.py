@@ -9,6 +9,7 @@ from foreknow.swallow.simulate.camera import CameraSettings
 from foreknow.swallow.simulate.confounders import EVERY_CONFOUNDER, ConfounderSettings
 from foreknow.swallow.simulate.delivery import DeliverySettings
 from foreknow.swallow.simulate.events import Kind, TrueEvent
+from foreknow.swallow.simulate.fit_breathing import BreathingFit, fit_breathing
 from foreknow.swallow.simulate.fit_noise import NoiseFit, fit_noise
 from foreknow.swallow.simulate.holes import HoleSettings
 from foreknow.swallow.simulate.motion import MotionSettings
@@ -22,6 +23,7 @@ from foreknow.swallow.simulate.trial import SimulatedTrial, TrialSettings, simul
 __all__ = [
     "DEVICES",
     "EVERY_CONFOUNDER",
+    "BreathingFit",
     "Bump",
     "CameraSettings",
     "Channel",
@@ -39,6 +41,7 @@ __all__ = [
     "SwallowSettings",
     "TrialSettings",
     "TrueEvent",
+    "fit_breathing",
     "fit_noise",
     "only",
     "preset",
