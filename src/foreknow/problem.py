@@ -11,6 +11,7 @@ from foreknow.errors import DataError, ParameterError, ShapeError, UnsupportedEr
 from foreknow.noise import Noise
 from foreknow.operators import Identity
 from foreknow.operators.base import LinearOperator
+from foreknow.operators.nonlinear import NonlinearOperator
 from foreknow.priors.base import Prior
 from foreknow.shapes import Shape, expand_event, sum_event
 
@@ -23,10 +24,11 @@ class Component(nn.Module):
 
     Args:
         prior: what is known of x; None if nothing is.
-        operator: A, from coefficients to signal; None for the identity. It may be declared for any shape.
+        operator: A, from coefficients to signal; None for the identity. It may be declared for any shape. A simulator
+            (`foreknow.simulate.SimulatedOperator`) or another `NonlinearOperator` stands for F(x) instead.
     """
 
-    def __init__(self, prior: Prior | None = None, operator: LinearOperator | None = None) -> None:
+    def __init__(self, prior: Prior | None = None, operator: LinearOperator | NonlinearOperator | None = None) -> None:
         super().__init__()
         self.prior = prior
         self.operator = operator
@@ -87,7 +89,7 @@ class Problem(nn.Module):
         nn.Module.__init__(bound)
         bound.names, bound.noise, bound.event_dims, bound.priors = self.names, self.noise, self.event_dims, self.priors
         operators = []
-        for name, operator in zip(self.names, self.linear_operators(), strict=True):
+        for name, operator in zip(self.names, self.declared_operators(), strict=True):
             try:
                 operators.append(operator.onto(tuple(shape)))
             except ShapeError as error:
@@ -127,13 +129,13 @@ class Problem(nn.Module):
 
     def component_dims(self, index: int) -> int:
         """Number of event axes of the coefficients of component ``index``."""
-        return self.linear_operators()[index].domain_dims
+        return self.declared_operators()[index].domain_dims
 
     def zeros(self, y: Tensor) -> Coefficients:
         """All-zero coefficients for the data y."""
         batch = self.batch_shape(y)
         zeros = []
-        for operator in self.linear_operators():
+        for operator in self.declared_operators():
             dtype = y.dtype.to_complex() if operator.complex_domain else y.dtype
             zeros.append(torch.zeros(batch + operator.domain, dtype=dtype, device=y.device))
         return tuple(zeros)
@@ -157,7 +159,7 @@ class Problem(nn.Module):
 
     def parts(self, x: Coefficients) -> tuple[Tensor, ...]:
         """The signals A_i x_i."""
-        return tuple(operator(coefficients) for operator, coefficients in zip(self.linear_operators(), x, strict=True))
+        return tuple(operator(coefficients) for operator, coefficients in zip(self.declared_operators(), x, strict=True))
 
     def adjoint(self, u: Tensor) -> Coefficients:
         """(A_1^* u, ..., A_k^* u)."""
@@ -204,7 +206,7 @@ class Problem(nn.Module):
     def composed_priors(self) -> tuple[tuple[int, Prior, LinearOperator], ...]:
         """The parts h_j(K_j x_i) of all priors, as (i, h_j, K_j bound to the coefficients)."""
         return tuple(
-            (index, inner_prior, operator.on(self.linear_operators()[index].domain))
+            (index, inner_prior, operator.on(self.declared_operators()[index].domain))
             for index, (_, composed) in enumerate(self.splits())
             for inner_prior, operator in composed
         )
@@ -239,8 +241,8 @@ class Problem(nn.Module):
 
     @property
     def convex(self) -> bool:
-        """Whether every prior is convex, so that optimality can be certified."""
-        return all(prior.convex for prior in self.declared_priors())
+        """Whether every prior is convex and every operator linear, so that optimality can be certified."""
+        return self.linear and all(prior.convex for prior in self.declared_priors())
 
     @property
     def has_value(self) -> bool:
@@ -252,8 +254,8 @@ class Problem(nn.Module):
         """The minimisation that the problem states."""
         variables = [f"x_{name}" for name in self.names]
         signal = " + ".join(
-            variable if isinstance(operator, Identity) else f"{_operator_name(operator)} {variable}"
-            for variable, operator in zip(variables, self.linear_operators(), strict=True)
+            variable if isinstance(operator, Identity) else _applied(operator, variable)
+            for variable, operator in zip(variables, self.declared_operators(), strict=True)
         )
         bracketed = f"({signal})" if len(variables) > 1 else signal
         terms = [self.noise.formula.format(y="y", z=bracketed)]
@@ -263,8 +265,37 @@ class Problem(nn.Module):
         return f"minimise over {', '.join(variables)}:  " + "  +  ".join(terms)
 
     def linear_operators(self) -> tuple[LinearOperator, ...]:
-        """A_1 ... A_k."""
+        """A_1 ... A_k.
+
+        Raises:
+            UnsupportedError: naming the component whose operator is not linear.
+        """
+        for name, operator in zip(self.names, self.operators, strict=True):
+            if isinstance(operator, NonlinearOperator):
+                message = (
+                    f"the operator of component {name!r}, {type(operator).__name__}, is not linear; "
+                    "such a model is solved by ProximalGaussNewton()"
+                )
+                raise UnsupportedError(message)
         return tuple(cast("LinearOperator", operator) for operator in self.operators)
+
+    @property
+    def linear(self) -> bool:
+        """Whether every operator is linear."""
+        return not any(isinstance(operator, NonlinearOperator) for operator in self.operators)
+
+    def declared_operators(self) -> tuple[LinearOperator | NonlinearOperator, ...]:
+        """A_1 ... A_k, or F_k where one is not linear."""
+        return tuple(cast("LinearOperator | NonlinearOperator", operator) for operator in self.operators)
+
+    def with_operators(self, operators: Sequence[LinearOperator | NonlinearOperator]) -> "Problem":
+        """The same noise and priors with other operators, bound to the same shapes."""
+        clone = Problem.__new__(Problem)
+        nn.Module.__init__(clone)
+        clone.names, clone.noise, clone.event_dims, clone.priors = self.names, self.noise, self.event_dims, self.priors
+        clone.operators = nn.ModuleList(operators)
+        clone.shape = self.shape
+        return clone
 
     def declared_priors(self) -> tuple[Prior, ...]:
         """R_1 ... R_k."""
@@ -303,6 +334,12 @@ def _event_dims(components: Mapping[str, Component]) -> int:
             raise ShapeError(message)
         return next(iter(ranges.values()))
     return max((c.prior.event_dims for c in components.values() if c.prior is not None), default=1)
+
+
+def _applied(operator: LinearOperator | NonlinearOperator, variable: str) -> str:
+    if isinstance(operator, NonlinearOperator):
+        return f"{type(operator).__name__}({variable})"
+    return f"{_operator_name(operator)} {variable}"
 
 
 def _operator_name(operator: LinearOperator) -> str:

@@ -1,7 +1,7 @@
 """Operators for a loop in which their parameters do not change: cast once, what follows from them computed once."""
 
 import copy
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,15 @@ from foreknow.operators.convolution import Convolution, Dictionary
 from foreknow.operators.diagonal import Diagonal
 from foreknow.operators.fft_convolution import FFTConvolution
 from foreknow.operators.matrix import Matrix
+from foreknow.operators.nonlinear import NonlinearOperator
 from foreknow.operators.spectrum import SpectrumMemo
+
+OperatorT = TypeVar("OperatorT", LinearOperator, NonlinearOperator, LinearOperator | NonlinearOperator)
 
 _CAST_ON_USE = (Matrix, Diagonal, Convolution, Dictionary, FFTConvolution)  # what they do with a parameter begins with its cast
 
 
-def frozen(operator: LinearOperator, dtype: torch.dtype) -> LinearOperator:
+def frozen(operator: OperatorT, dtype: torch.dtype) -> OperatorT:
     """A copy of an operator for many applications to tensors of one precision while its parameters stay as they are.
 
     Operators cast their parameters to the precision of the input at every use, and compute from them what they need (the spectrum
@@ -30,7 +33,7 @@ def frozen(operator: LinearOperator, dtype: torch.dtype) -> LinearOperator:
     Returns:
         An operator with the same values (to the rounding of ``dtype``), without learnable parameters.
     """
-    return cast("LinearOperator", _frozen(operator, dtype.to_real(), {}))
+    return cast("OperatorT", _frozen(operator, dtype.to_real(), {}))
 
 
 def _frozen(module: nn.Module, real: torch.dtype, known: dict[int, nn.Module]) -> nn.Module:

@@ -15,6 +15,7 @@ from foreknow.solve.limited_memory import LBFGS
 from foreknow.solve.minimum import LeastSquaresMethod, Minimum
 from foreknow.solve.online_robust_pca import OnlineRobustPCA, SeparatedFrame
 from foreknow.solve.primal_dual import PDHG
+from foreknow.solve.proximal_gauss_newton import ProximalGaussNewton
 from foreknow.solve.robust_pca import RobustPCA
 from foreknow.solve.robust_pca_weights import (
     RobustPCAWeights,
@@ -45,6 +46,7 @@ __all__ = [
     "Minimum",
     "OnlineRobustPCA",
     "Progress",
+    "ProximalGaussNewton",
     "RobustPCA",
     "RobustPCAWeights",
     "SeparatedFrame",

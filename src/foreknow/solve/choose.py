@@ -14,12 +14,14 @@ from foreknow.solve.fista import FISTA
 from foreknow.solve.fused_robust_pca import FusedRobustPCA
 from foreknow.solve.least_squares import periodic_spectra
 from foreknow.solve.primal_dual import PDHG
+from foreknow.solve.proximal_gauss_newton import ProximalGaussNewton
 from foreknow.solve.robust_pca import RobustPCA
 
 
 def choose_algorithm(problem: Problem) -> Algorithm[Any]:
     """A sound default, by what the problem offers.
 
+    - an operator that is not linear, such as a simulator: `ProximalGaussNewton`;
     - a nuclear norm and another convex prior on the parts of exact or Gaussian data, plain or behind one mask: `FusedRobustPCA`;
     - two plain components that sum to the data exactly: `RobustPCA`;
     - tight frames only, every prior with a proximal map, Gaussian or exact data: `ADMM`, whose least-squares step is then exact;
@@ -27,6 +29,10 @@ def choose_algorithm(problem: Problem) -> Algorithm[Any]:
     - a smooth data term and proximal maps: `FISTA` with restart;
     - all else (composed priors, other data terms): `PDHG`.
     """
+    return _for_linear(problem) if problem.linear else ProximalGaussNewton()
+
+
+def _for_linear(problem: Problem) -> Algorithm[Any]:
     if _is_robust_pca(problem):
         return FusedRobustPCA()
     plain = all(isinstance(operator, Identity) for operator in problem.linear_operators())

@@ -33,10 +33,7 @@ class Minimum:
 
     def __str__(self) -> str:
         done, count = int(self.converged.sum()), self.converged.numel()
-        return (
-            f"{done} of {count} converged after {self.iterations} iterations; "
-            f"largest residual {float(self.residual.max()):.1e}"
-        )
+        return f"{done} of {count} converged after {self.iterations} iterations; largest residual {float(self.residual.max()):.1e}"
 
 
 class LeastSquaresMethod(ABC):

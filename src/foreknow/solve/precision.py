@@ -20,7 +20,7 @@ def at_precision(problem: Problem, dtype: torch.dtype) -> Problem:
         The same problem with its operators as `foreknow.operators.frozen` makes them.
     """
     clone = copy.copy(problem)
-    operators = nn.ModuleList([frozen(operator, dtype) for operator in problem.linear_operators()])
+    operators = nn.ModuleList([frozen(operator, dtype) for operator in problem.declared_operators()])
     clone.__dict__["_modules"] = {**problem.__dict__["_modules"], "operators": operators}
     return clone
 

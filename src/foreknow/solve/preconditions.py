@@ -18,7 +18,7 @@ def require_finite(problem: Problem) -> None:
     Raises:
         DataError: naming the component, the class and the tensor.
     """
-    for name, operator, prior in zip(problem.names, problem.linear_operators(), problem.declared_priors(), strict=True):
+    for name, operator, prior in zip(problem.names, problem.declared_operators(), problem.declared_priors(), strict=True):
         _require(operator, f"the operator of component {name!r}", infinity=False)
         _require(prior, f"the prior of component {name!r}", infinity=True)
     _require(problem.noise, "the noise", infinity=True)
