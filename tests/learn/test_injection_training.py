@@ -13,6 +13,7 @@ from foreknow.learn import (
     Injected,
     Outcome,
     RandomFrames,
+    RandomViews,
     Settings,
     Silent,
     Supervised,
@@ -170,3 +171,31 @@ def test_a_few_labels_pull_where_the_model_is_wrong():
     assert both < 0.8 * alone
     with pytest.raises(ParameterError):
         WithLabels(Injected(loss), Supervised(), labelled, weight=0.0)
+
+
+def test_views_are_parts_of_one_item_seen_alike():
+    height, width = 40, 60
+    ramp = torch.linspace(0, 1, height)[:, None] + 10 * torch.linspace(0, 1, width)
+    film = ramp.expand(3, height, width) + 100 * torch.arange(3.0)[:, None, None]
+    data = RandomViews(
+        Examples(torch.stack((film, film + 1000)), {"low": torch.stack((film, film + 1000))}), (20, 30), 2.0, views=3
+    )
+    assert len(data) == 6
+    spans = set()
+    for epoch in range(15):
+        batch = data.draw(range(6), epoch)
+        assert batch.y.shape == (6, 3, 20, 30)
+        torch.testing.assert_close(batch.truth["low"], batch.y)
+        frames = batch.y - 100 * torch.arange(3.0)[:, None, None]
+        torch.testing.assert_close(frames[:, :1].expand_as(frames), frames, rtol=1e-4, atol=1e-2)  # all frames alike
+        assert (batch.y[:3] < 1000).all()
+        assert (batch.y[3:] >= 1000).all()
+        spans |= {round(float(frame[0, 0, -1] - frame[0, 0, 0]), 1) for frame in batch.y}
+        torch.testing.assert_close(data.draw([4], epoch).y[0], batch.y[4], rtol=0, atol=0)
+    assert max(spans) <= 10.0
+    assert min(spans) >= 4.5  # half of the width, at zoom 2
+    assert len(spans) > 10
+    with pytest.raises(ShapeError, match="do not fit"):
+        RandomViews(Examples(torch.zeros(1, 3, 10, 60)), (20, 30)).draw([0], 0)
+    with pytest.raises(ParameterError, match="zoom"):
+        RandomViews(Examples(torch.zeros(1, 3, 10, 60)), 4, zoom=0.5)

@@ -2,7 +2,7 @@
 
 from foreknow.learn.checkpoint import OtherRunError
 from foreknow.learn.compute import Compute
-from foreknow.learn.data import Data, Example, Examples, RandomCrops, RandomFrames, Simulated, UnequalExamples
+from foreknow.learn.data import Data, Example, Examples, RandomCrops, RandomFrames, RandomViews, Simulated, UnequalExamples
 from foreknow.learn.description import Description
 from foreknow.learn.drift import DriftReport, measure_drift
 from foreknow.learn.export import ExportError, export_onnx, export_torchscript
@@ -55,6 +55,7 @@ __all__ = [
     "Outcome",
     "RandomCrops",
     "RandomFrames",
+    "RandomViews",
     "Schedule",
     "Settings",
     "Several",

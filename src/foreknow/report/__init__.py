@@ -3,6 +3,7 @@
 from foreknow.report.blocks import Audio, Block, Facts, Figure, Notice, Picture, Severity, Table, Text
 from foreknow.report.document import Report, Section
 from foreknow.report.knowledge import knowledge_figure
+from foreknow.report.training import training_figure, training_report
 
 __all__ = [
     "Audio",
@@ -17,4 +18,6 @@ __all__ = [
     "Table",
     "Text",
     "knowledge_figure",
+    "training_figure",
+    "training_report",
 ]

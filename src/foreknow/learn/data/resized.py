@@ -1,0 +1,85 @@
+"""Minibatches of views: crops of several sizes, brought to one."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from foreknow.errors import ParameterError, ShapeError
+from foreknow.learn.data.base import Data
+from foreknow.learn.data.example import Example, stack
+from foreknow.learn.seeds import generator_of
+from foreknow.shapes import as_shape
+
+
+class RandomViews(Data):
+    """A part of each item at a random place and of a random size, resampled to one size: as if seen from elsewhere and nearer.
+
+    All frames and channels of an item are cut alike, so that what is of low rank stays so, and so are data and truth. A network
+    trained on views does not learn where in the image things are, and works with other cameras. The place depends on (seed, epoch,
+    number) alone.
+
+    Args:
+        data: items with axes (*any, height, width), which may differ in size.
+        size: (height, width) of the views, or one number for both.
+        zoom: largest magnification, 1 or more; the smallest is 1.
+        views: taken of each item in an epoch.
+        seed: of the places.
+
+    Raises:
+        ParameterError: if a number is out of range.
+    """
+
+    def __init__(self, data: Data, size: int | Sequence[int], zoom: float = 1.5, views: int = 1, seed: int = 0) -> None:
+        edges = as_shape(size)
+        if not 1 <= zoom < float("inf") or views < 1 or len(edges) > 2:
+            message = f"views need a zoom of 1 or more, a positive count and (height, width), not {zoom}, {views}, {size}"
+            raise ParameterError(message)
+        self.data = data
+        self.size = edges if len(edges) == 2 else (edges[0], edges[0])
+        self.zoom = zoom
+        self.views = views
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Views in an epoch."""
+        return self.views * len(self.data)
+
+    def draw(self, indices: Sequence[int], epoch: int) -> Example:
+        """The views.
+
+        Raises:
+            ShapeError: if an item is smaller than the views, or its truth is not shaped like it.
+        """
+        return stack([self._view(index, epoch) for index in indices])
+
+    def _view(self, index: int, epoch: int) -> Example:
+        whole = self.data.draw([index // self.views], epoch)
+        available = tuple(whole.y.shape[1:][-2:])
+        if len(available) < 2 or available[0] < self.size[0] or available[1] < self.size[1]:
+            message = f"views of {self.size} do not fit item {index // self.views} of shape {tuple(whole.y.shape[1:])}"
+            raise ShapeError(message)
+        for name, part in whole.truth.items():
+            if tuple(part.shape[1:][-2:]) != available:
+                message = f"the true component {name!r} has shape {tuple(part.shape[1:])}, the data {tuple(whole.y.shape[1:])}"
+                raise ShapeError(message)
+        generator = generator_of("view", self.seed, epoch, index)
+        chance = torch.rand(3, generator=generator)
+        zoom = float(self.zoom ** chance[0])
+        # At zoom 1 as much is seen as fits into the shape of the view; more of the image than the view's samples is shrunk.
+        widest = min(available[0] / self.size[0], available[1] / self.size[1])
+        cut = [max(2, round(edge * widest / zoom)) for edge in self.size]
+        top, left = (int(c * (have - want + 1)) for c, have, want in zip(chance[1:], available, cut, strict=True))
+
+        def seen(tensor: Tensor) -> Tensor:
+            part = tensor[0][..., top : top + cut[0], left : left + cut[1]]
+            flat = part.reshape(-1, 1, *cut)
+            resized = functional.interpolate(flat, self.size, mode="bilinear", align_corners=False, antialias=True)
+            return resized.reshape(*part.shape[:-2], *self.size)
+
+        return Example(seen(whole.y), {name: seen(part) for name, part in whole.truth.items()})
+
+    def fingerprint(self) -> str:
+        """That of the items, and how they are seen."""
+        return f"{self.views} views of {self.size}, zoom to {self.zoom}, seed {self.seed}, of {self.data.fingerprint()}"
