@@ -36,6 +36,7 @@ from foreknow.swallow.simulate import (
 from foreknow.swallow.simulate.camera import poses
 from foreknow.swallow.simulate.delivery import draw_delivery
 from foreknow.swallow.simulate.holes import HoleSource
+from foreknow.swallow.simulate.motion import draw_motion
 from foreknow.swallow.simulate.neck import draw_neck
 from foreknow.swallow.simulate.noise import NoiseSource, correlated_noise
 from foreknow.swallow.simulate.renderer import Renderer
@@ -270,6 +271,9 @@ def test_noise_has_its_law():
     common = observed(NoiseSettings(0.0, common_mm=0.5, drift_mm=0.0, step_mm=0.001), near, 400)
     assert float(common.flatten(1).std(1).max()) < 1e-3
     assert float(common.mean((1, 2)).std()) == pytest.approx(0.5 * 0.64, rel=0.12)
+    grainy = correlated_noise(40, (64, 64), (2.0, 2.0), seeded(), white=0.4)
+    assert float(grainy.std()) == pytest.approx(1, rel=0.05)
+    assert float((grainy[:, 1:] * grainy[:, :-1]).mean()) == pytest.approx(0.6 * math.exp(-1 / 16), abs=0.04)
     standing = observed(replace(settings, standing=1.0, standing_seconds=100.0), near)
     assert float((standing[1:] - standing[:-1]).abs().max()) < 0.01
     patchy = observed(replace(settings, patchiness=0.5, correlation_px=0.0), near)
@@ -339,6 +343,7 @@ def test_noise_is_measured_back(correlation, stretch, sd):
     assert fit.invalid == pytest.approx(0.03, abs=0.005)
     assert fit.repeated == pytest.approx(1 / 48)
     again = fit.settings(flat=True)
+    assert again.white < 0.05
     assert again.sd_mm == pytest.approx(sd * scale, rel=0.12)
     assert again.standing == pytest.approx(0.3, abs=0.12)
 
@@ -412,12 +417,12 @@ def test_a_trial_on_a_device_is_that_of_the_cpu():
 
 
 def test_breathing_is_measured_back():
+    motion, times = MotionSettings(breathing_mm=(1.0, 1.0)), torch.arange(300, dtype=torch.float64) / 10
     for seed in range(6):
-        motion = MotionSettings(breathing_hertz=(0.15, 0.4), breathing_mm=(1.0, 1.0))
-        trial = simulate_trial(small(motion=motion, schedule=ScheduleSettings(count=0), confounders=QUIET, rate=10.0), seed)
-        noise = 0.05 * torch.randn(len(trial.breathing), generator=seeded(seed), dtype=torch.float64)
-        fit = fit_breathing(trial.video.timestamps, trial.breathing + noise + 3.0)
-        turns = int(((trial.breathing[1:] > 0) & (trial.breathing[:-1] <= 0)).sum())
+        breathing = draw_motion(motion, torch.zeros(len(Channel), 300, dtype=torch.float64), 10.0, seeded(seed)).breathing
+        noise = 0.05 * torch.randn(300, generator=seeded(seed), dtype=torch.float64)
+        fit = fit_breathing(times, breathing + noise + 3.0)
+        turns = int(((breathing[1:] > 0) & (breathing[:-1] <= 0)).sum())
         assert fit.hertz == pytest.approx(turns / 30, abs=0.04)
         assert fit.amplitude_mm == pytest.approx(1.0, rel=0.4)
         assert fit.offset_mm == pytest.approx(0.05, rel=0.35)

@@ -83,6 +83,7 @@ class NoiseFit:
             exponent=self.exponent,
             correlation_px=self.correlation_px,
             stretch=self.stretch,
+            white=min(1.0, max(0.0, self.white * self.sd_mm**2 - counted) / moving) if moving else 0.0,
             patchiness=min(self.patchiness, 1.0),
             standing=standing / total if total else 0.0,
             common_mm=0.0 if handheld or self.common_mm is None else self.common_mm,
