@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -62,6 +64,17 @@ def test_the_dicom_file(tmp_path, relationship):
     assert (data.BitsStored, data.PhotometricInterpretation) == (bits, "MONOCHROME2")
     assert float(data.PositionerPrimaryAngle) == pytest.approx(run.view.angles[0], abs=0.01)
     assert float(data.ImagerPixelSpacing[0]) == pytest.approx(130 / 65 * 1050 / 765, rel=1e-5)
+
+
+@pytest.mark.parametrize("relationship", list(Relationship))
+def test_the_dicom_file_is_valid(tmp_path, relationship):
+    program = shutil.which("dciodvfy")
+    if program is None:
+        pytest.skip("no validator: install dicom3tools")
+    bits = 8 if relationship is Relationship.DISPLAY else 12
+    simulate_to_folder(tmp_path, RunSettings(frames=2, size=64, display=DisplaySettings(relationship, bits)), 1)
+    done = subprocess.run([program, str(tmp_path / "run.dcm")], capture_output=True, text=True, check=False)  # noqa: S603
+    assert not [line for line in done.stderr.splitlines() if line.startswith("Error")]
 
 
 def test_the_patient_is_invented_and_undated(written):

@@ -17,6 +17,7 @@ from foreknow.angiography.simulate import (
     SimulatedRun,
     fit_noise,
     fit_spectrum,
+    radial_spectrum,
     simulate_run,
 )
 from foreknow.errors import InputFileError
@@ -79,8 +80,8 @@ def comparison_figure(simulated: Sequence[Tensor], real: Sequence[Tensor]) -> Fi
             histogram.plot(
                 torch.linspace(0, 255, 64).tolist(), (counts / counts.sum()).tolist(), color=colour, alpha=0.6, label=name
             )
-            fit = fit_spectrum(frame, steps=60)
-            spectrum.loglog(fit.frequencies.tolist(), fit.power.tolist(), color=colour, alpha=0.6, label=name)
+            frequencies, power, _ = radial_spectrum(frame[None].double())
+            spectrum.loglog(frequencies.tolist(), power.tolist(), color=colour, alpha=0.6, label=name)
             level = fit_noise(frame)
             noise.plot(level.intensities.tolist(), level.variances.sqrt().tolist(), color=colour, alpha=0.6, label=name)
     for axis, label in (

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
 
 from foreknow.angiography.simulate import Relationship, SimulatedRun
+from foreknow.angiography.simulate.detector import RANGE
 
 NAME = "SIMULATED^RUN"
 IDENTITY = "SIMULATED"
@@ -39,6 +40,7 @@ def write_run_dicom(path: str | Path, run: SimulatedRun, seed: int) -> None:
     data.SeriesDescription = f"Simulated {settings.artery} coronary artery, seed {seed}"
     data.ImageComments = "Drawn by foreknow angiography simulate; no patient"
     data.Manufacturer = "foreknow"
+    data.BodyPartExamined = "HEART"
     data.KVP = "75"
     data.RadiationSetting = "GR"
     data.XRayTubeCurrent = "500"
@@ -82,8 +84,8 @@ def _pixels(data: FileDataset, run: SimulatedRun) -> None:
     data.BitsAllocated = 8 if bits == 8 else 16
     data.BitsStored, data.HighBit, data.PixelRepresentation = bits, bits - 1, 0
     data.PixelIntensityRelationship = settings.display.relationship.value
-    if settings.display.relationship is not Relationship.DISPLAY:
-        data.PixelIntensityRelationshipSign = 1
+    if settings.display.relationship is Relationship.LOGARITHMIC:
+        data.ModalityLUTSequence = [_linear_again(bits)]
     low, high = (float(value) for value in np.quantile(run.frames[::4].numpy().ravel(), (0.005, 0.995)))
     data.WindowCenter, data.WindowWidth = f"{(low + high) / 2:.1f}", f"{max(2.0, high - low):.1f}"
     data.BurnedInAnnotation = "NO"
@@ -91,3 +93,15 @@ def _pixels(data: FileDataset, run: SimulatedRun) -> None:
     raw = words.tobytes()
     data.PixelData = raw + b"\0" * (len(raw) % 2)
     data["PixelData"].VR = "OB" if bits == 8 else "OW"
+
+
+def _linear_again(bits: int) -> Dataset:
+    """The look-up table that logarithmic XA frames must carry: stored values to exposure."""
+    count = 2**bits
+    table = Dataset()
+    table.LUTDescriptor = [count % 65536, 0, 16]
+    table.ModalityLUTType = "US"
+    exposure = np.exp(RANGE * (np.arange(count) / (count - 1) - 1))
+    table.LUTData = np.round(65535 * exposure).astype("<u2").tobytes()
+    table["LUTData"].VR = "OW"
+    return table

@@ -42,8 +42,8 @@ class AnatomySettings:
     soft_tissue: tuple[float, float] = (0.009, 0.014)
     mediastinum: tuple[float, float] = (0.003, 0.007)
     bone: tuple[float, float] = (0.1, 0.35)
-    lung: tuple[float, float] = (0.09, 0.18)
-    texture: tuple[float, float] = (0.06, 0.13)
+    lung: tuple[float, float] = (0.05, 0.11)
+    texture: tuple[float, float] = (0.05, 0.11)
     slope: float = 3.3
     wedge: float = 0.4
     collimator: float = 0.4

@@ -21,7 +21,7 @@ class BolusSettings:
         speed: of flow along the vessels, mm/s (100 to 300).
         dispersion: growth of b with 100 mm of path, relative (choice).
         opacity: attenuation of the agent in the ostium, 1/mm (iodine has about 1.2 mm2/mg at 60 to 80 kV, undiluted agent 0.3 to
-            0.37 mg/mm3: 0.4; blood dilutes it. Main arteries of XCAD frames then have their 0.5 to 0.9 behind scatter).
+            0.4 mg/mm3: 0.36 to 0.48; blood dilutes it. Main arteries of XCAD frames then have their 0.5 to 0.9 behind scatter).
         pulsation: relative fall of concentration at the peak of coronary flow (diastole in the left artery; choice).
         streaming: standard deviation of the concentration along a vessel, relative (choice).
 
@@ -35,7 +35,7 @@ class BolusSettings:
     scale: tuple[float, float] = (0.1, 0.25)
     speed: tuple[float, float] = (100.0, 250.0)
     dispersion: float = 0.8
-    opacity: tuple[float, float] = (0.28, 0.45)
+    opacity: tuple[float, float] = (0.32, 0.48)
     pulsation: float = 0.2
     streaming: float = 0.06
 

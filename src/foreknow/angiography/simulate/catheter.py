@@ -30,7 +30,7 @@ class CatheterSettings:
     radius: tuple[float, float] = (0.83, 1.1)
     wall: float = 0.3
     opacity: float = 0.3
-    femoral: float = 0.5
+    femoral: float = 0.3
     leads: float = 0.3
     lead_attenuation: float = 0.12
 

@@ -9,6 +9,9 @@ from torch import Tensor
 from foreknow.errors import ParameterError
 from foreknow.simulate.blur import gaussian_blur
 
+RANGE = 5.0
+"""Attenuation from the brightest to the darkest value of logarithmic frames."""
+
 
 class Relationship(StrEnum):
     """How pixel values follow from exposure (DICOM Pixel Intensity Relationship, 0028,1040)."""
@@ -104,7 +107,7 @@ class DisplaySettings:
         """Attenuation out of stored frames, float32, up to a constant; a value of 0 counts as half a step."""
         top = 2**self.bits - 1
         if self.relationship is Relationship.LOGARITHMIC:
-            return 5.0 * (1 - frames.float() / top)
+            return RANGE * (1 - frames.float() / top)
         return -torch.log(frames.float().clamp_min(0.5) / top)
 
 
@@ -137,11 +140,11 @@ def detect(
 def store(attenuation: Tensor, settings: DisplaySettings, brightest: float) -> Tensor:
     """Pixel values (int32) of processed attenuation; ``brightest`` is the attenuation that is stored as the largest value.
 
-    Logarithmic frames store the attenuation itself, rising as exposure falls, over a range of 5.
+    Logarithmic frames store the attenuation itself, rising as exposure falls, over `RANGE`.
     """
     top = 2**settings.bits - 1
     if settings.relationship is Relationship.LOGARITHMIC:
-        value = top * (1 - (attenuation - brightest) / 5.0)
+        value = top * (1 - (attenuation - brightest) / RANGE)
     else:
         value = top * torch.exp(brightest - attenuation)
     return value.round().clamp(0, top).to(torch.int32)

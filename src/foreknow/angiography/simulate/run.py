@@ -55,7 +55,7 @@ class RunSettings:
     rate: float = 15.0
     artery: str = "left"
     contrast: bool = True
-    visible: float = 0.06
+    visible: float = 0.08
     reflux: float = 0.5
     heart: HeartSettings = field(default_factory=HeartSettings)
     tree: TreeSettings = field(default_factory=TreeSettings)

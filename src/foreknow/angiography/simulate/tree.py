@@ -44,7 +44,7 @@ class TreeSettings:
     """How a coronary tree is drawn.
 
     Attributes:
-        root_radius: of the ostium, mm (left main about 4.5 mm and right coronary about 3.5 to 4 mm in diameter; drawn evenly).
+        root_radius: of the left main, mm (diameter about 4.5; drawn evenly); the right coronary is 15 % narrower (3.5 to 4 mm).
         levels: levels of branches, the main arteries being the first (4 to 6).
         spacing: mean distance between side branches along a main artery, mm; half of it in the smaller ones (choice).
         side_ratio: radius of a side branch over that of its parent there, drawn evenly (choice; Murray's law fixes the rest).
@@ -158,7 +158,7 @@ def grow_tree(settings: TreeSettings, heart: Heart, artery: str, generator: torc
 def _main_arteries(settings: TreeSettings, heart: Heart, artery: str, generator: torch.Generator | None) -> list[_Branch]:
     branches: list[_Branch] = []
     turn = 5 * torch.randn(2, generator=generator, dtype=torch.float64)
-    radius = uniform(settings.root_radius, generator)
+    radius = uniform(settings.root_radius, generator) * (0.85 if artery == "right" else 1.0)
     for name, parent, control in _TEMPLATES[artery]:
         nodes = torch.tensor(control, dtype=torch.float64)
         freedom = torch.tensor([6.0, 3.0, 0.01], dtype=torch.float64)
