@@ -128,7 +128,7 @@ def test_the_picture_is_drawn():
 @pytest.mark.data
 def test_real_recordings(shared_data):
     knees, slopes = [], []
-    for path in sorted((shared_data / "lung" / "sprsound").glob("*.wav"))[:6]:
+    for path in sorted((shared_data / "lung" / "sprsound").glob("*.wav"))[:4]:
         recording = read_audio(path, rate=RATE)
         fit = fit_breath(recording.samples, RATE)
         knees.append(fit.inspiration_spectrum.knee_hz)
@@ -138,7 +138,7 @@ def test_real_recordings(shared_data):
     assert 90 < statistics.median(knees) < 200  # INSPIRATION_SPECTRUM peaks at 125 Hz
     assert statistics.median(slopes) < -20  # the stethoscope's low-pass
     errors = []
-    for path in sorted((shared_data / "lung" / "icbhi").glob("*.wav"))[::2]:
+    for path in sorted((shared_data / "lung" / "icbhi").glob("*.wav"))[::3]:
         cycles = read_icbhi_cycles(path.with_suffix(".txt")).events
         fit = fit_breath(read_audio(path, rate=RATE).samples, RATE)
         errors.append(abs(fit.cycle / statistics.median(cycle.duration for cycle in cycles) - 1))

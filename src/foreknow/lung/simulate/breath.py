@@ -1,6 +1,7 @@
 """Breath sound: coloured noise under the envelope of breathing, inspiration and expiration unlike each other."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -130,9 +131,14 @@ def phase_shape(place: Tensor) -> Tensor:
     """Envelope of a phase over its course 0..1, 0 outside, RMS 1 over the course: quick rise, slower fall."""
     inside = (place > 0) & (place < 1)
     hump = torch.sin(torch.pi * torch.where(inside, place, 0.0) ** _PHASE_SHAPE)
+    return torch.where(inside, hump / _phase_rms(), 0.0)
+
+
+@cache
+def _phase_rms() -> Tensor:
+    """RMS of the envelope before it is made 1."""
     grid = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
-    rms = torch.sin(torch.pi * grid**_PHASE_SHAPE).square().mean().sqrt()
-    return torch.where(inside, hump / rms, 0.0)
+    return torch.sin(torch.pi * grid**_PHASE_SHAPE).square().mean().sqrt()
 
 
 def _phases(starts: Tensor, durations: Tensor, settings: BreathSettings, seconds: float) -> list[RespiratoryPhase]:
