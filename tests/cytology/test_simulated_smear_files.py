@@ -90,7 +90,7 @@ def test_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--size", "8", "8"], "64 to 8192 pixels"),
+        (["--size", "8", "8"], "64 to 4096 pixels"),
         (["--images", "0"], "at least one image"),
         (["--clumping", "2"], "within 0 and 1"),
         (["--compare", "nowhere"], "has no images to compare with"),

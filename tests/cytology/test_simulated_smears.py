@@ -143,6 +143,13 @@ def test_images_are_reproducible_bit_by_bit(smear):
     assert not torch.equal(smear.image, simulate_smear(SMALL, 4).image)
 
 
+def test_many_cells_are_drawn_some_at_a_time():
+    smear = simulate_smear(SmearSettings(height=512, width=512, pixel=1.0, cells=60, clumping=0.2, clutter=CLEAN), 0)
+    assert [row.label for row in smear.measurements] == sorted({row.label for row in smear.measurements})
+    assert len(smear.measurements) > 50
+    assert max(row.label for row in smear.measurements) > 48
+
+
 def test_empty_glass():
     smear = simulate_smear(replace(SMALL, cells=0, clutter=CLEAN), 0)
     assert not bool(smear.region.any())

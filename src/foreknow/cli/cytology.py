@@ -21,7 +21,7 @@ def simulate(
     output: Output,
     images: Annotated[int, typer.Option("--images", help="Images to draw.")] = 4,
     size: Annotated[
-        tuple[int, int], typer.Option("--size", metavar="HEIGHT WIDTH", help="Pixels of an image; 64 to 8192 a side.")
+        tuple[int, int], typer.Option("--size", metavar="HEIGHT WIDTH", help="Pixels of an image; 64 to 4096 a side.")
     ] = (512, 512),
     pixel: Annotated[float, typer.Option("--pixel", metavar="UM", help="Side of a pixel, micrometres; 0.1 to 2.")] = 0.5,
     cells: Annotated[int, typer.Option("--cells", help="Squamous cells in an image.")] = 24,

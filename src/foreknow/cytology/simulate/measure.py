@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -53,21 +54,21 @@ def measure_cells(layers: Tensor, nuclei: Tensor, kinds: Sequence[str], pixel: f
         kinds: of the cell of label 1, 2, ...
         pixel: micrometres.
     """
+    from scipy.ndimage import find_objects  # noqa: PLC0415
+
     crowded = (layers > 0).sum(dim=0) > 1
     height, width = nuclei.shape
     rows = []
-    for label, kind in enumerate(kinds, start=1):
-        mask = (layers == label).any(dim=0)
-        place = mask.nonzero()
-        if not len(place):
-            continue
-        top, left = place.amin(dim=0).tolist()
-        bottom, right = (place.amax(dim=0) + 1).tolist()
-        y, x = place.float().mean(dim=0).tolist()
-        area, nucleus = len(place), int((nuclei == label).sum())
-        shared = float((crowded & mask).sum() / area)
-        whole = top > 0 and left > 0 and bottom < height and right < width
-        rows.append(
-            CellMeasurements(label, kind, x, y, left, top, right, bottom, area * pixel**2, nucleus * pixel**2, shared, whole)
-        )
-    return tuple(rows)
+    for layer in layers:
+        for label, window in enumerate(find_objects(layer.numpy()), start=1):
+            if window is None:
+                continue
+            mask = layer[window] == label
+            (top, bottom), (left, right) = ((side.start, side.stop) for side in window)
+            y, x = (mask.nonzero().float().mean(dim=0) + torch.tensor([top, left])).tolist()
+            area, nucleus = int(mask.sum()), int((nuclei[window] == label).sum())
+            shared = float((crowded[window] & mask).sum() / area)
+            whole = top > 0 and left > 0 and bottom < height and right < width
+            sizes = (area * pixel**2, nucleus * pixel**2)
+            rows.append(CellMeasurements(label, kinds[label - 1], x, y, left, top, right, bottom, *sizes, shared, whole))
+    return tuple(sorted(rows, key=lambda row: row.label))

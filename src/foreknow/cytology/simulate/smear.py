@@ -16,6 +16,7 @@ from foreknow.errors import ParameterError
 from foreknow.simulate.blur import gaussian_blur
 
 _PLANES = 4
+_AT_ONCE = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,11 @@ class SmearSettings:
     camera: CameraSettings = field(default_factory=CameraSettings)
 
     def __post_init__(self) -> None:
-        sizes = 64 <= self.height <= 8192 and 64 <= self.width <= 8192 and 0.1 <= self.pixel <= 2
+        sizes = 64 <= self.height <= 4096 and 64 <= self.width <= 4096 and 0.1 <= self.pixel <= 2
         shares = 0 <= self.clumping <= 1 and 0 <= self.overlap <= 1
         if not (sizes and shares and self.cells >= 0 and self.defocus >= 0 and self.kinds):
             message = (
-                "a smear needs 64 to 8192 pixels a side, pixels of 0.1 to 2 micrometres, 0 or more cells of some kind, and "
+                "a smear needs 64 to 4096 pixels a side, pixels of 0.1 to 2 micrometres, 0 or more cells of some kind, and "
                 f"clumping and overlap within 0 and 1, not {self.height} x {self.width}, pixel {self.pixel}, cells {self.cells}, "
                 f"clumping {self.clumping}, overlap {self.overlap}"
             )
@@ -135,17 +136,9 @@ def simulate_smear(settings: SmearSettings | None = None, seed: int | torch.Gene
     height, width, pixel = settings.height, settings.width, settings.pixel
     vectors, strength = draw_stains(settings.stains, generator)
     planes = torch.zeros(_PLANES, len(DYES), height, width)
-    layers, nuclei = torch.zeros(1, height, width, dtype=torch.int32), torch.zeros(height, width, dtype=torch.int32)
-    measurements: tuple[CellMeasurements, ...] = ()
-    centres = torch.zeros(0, 2)
-    if settings.cells:
-        drawn = draw_cells(settings.kinds, settings.cells, pixel, settings.texture, strength, generator)
-        radii = (drawn.cytoplasm.flatten(1).sum(1) / torch.pi).sqrt()
-        centres = place_cells(radii, height, width, settings.clumping, settings.overlap, generator)
-        places = _add(planes, drawn, centres, generator)
-        layers, nuclei = _label(drawn, places, height, width)
-        names = [kind.name for kind in settings.kinds]
-        measurements = measure_cells(layers, nuclei, [names[kind] for kind in drawn.kinds.tolist()], pixel)
+    cells, nuclei, kinds, centres = _cells(settings, planes, strength, generator)
+    names = [kind.name for kind in settings.kinds]
+    measurements = measure_cells(cells, nuclei, [names[kind] for kind in kinds], pixel)
     clutter = _clutter(settings, planes, strength, centres, generator)
     for number in range(1, _PLANES):
         planes[number] = gaussian_blur(planes[number], settings.defocus * number / (_PLANES - 1) / pixel)
@@ -161,7 +154,7 @@ def simulate_smear(settings: SmearSettings | None = None, seed: int | torch.Gene
     density = focus(density, 10**-background, settings.camera, pixel)
     background = -gaussian_blur(10**-background, settings.camera.blur / pixel).log10()
     image = expose(10 ** -(density + background), settings.camera, generator)
-    return SimulatedSmear(image, density, background, amounts, vectors, layers, nuclei, clutter, measurements, settings)
+    return SimulatedSmear(image, density, background, amounts, vectors, cells, nuclei, clutter, measurements, settings)
 
 
 def _number(settings: SmearSettings, per_area: float, generator: torch.Generator) -> int:
@@ -187,22 +180,38 @@ def _overlap(centre: list[int], side: int, height: int, width: int) -> _Placed |
     return _Placed(slice(*rows), slice(*columns), slice(rows[0] - top, rows[1] - top), slice(columns[0] - left, columns[1] - left))
 
 
-def _label(drawn: DrawnCells, places: list[_Placed | None], height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Labels in as few layers as keep overlapping cells apart (first fit), and nuclei."""
+def _cells(
+    settings: SmearSettings, planes: Tensor, strength: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, list[int], Tensor]:
+    """Draw and add squamous cells, some at a time so that memory stays bounded: labels, nuclei, kinds, centres."""
+    height, width = planes.shape[-2:]
     layers: list[Tensor] = [torch.zeros(height, width, dtype=torch.int32)]
     nuclei = torch.zeros(height, width, dtype=torch.int32)
+    centres, radii, kinds = torch.zeros(0, 2), torch.zeros(0), []
+    for first in range(0, settings.cells, _AT_ONCE):
+        count = min(_AT_ONCE, settings.cells - first)
+        drawn = draw_cells(settings.kinds, count, settings.pixel, settings.texture, strength, generator)
+        size = (drawn.cytoplasm.flatten(1).sum(1) / torch.pi).sqrt()
+        where = place_cells(size, height, width, settings.clumping, settings.overlap, generator, (centres, radii))
+        _label(layers, nuclei, drawn, _add(planes, drawn, where, generator), first)
+        centres, radii = torch.cat((centres, where)), torch.cat((radii, size))
+        kinds.extend(drawn.kinds.tolist())
+    return torch.stack(layers), nuclei, kinds, centres
+
+
+def _label(layers: list[Tensor], nuclei: Tensor, drawn: DrawnCells, places: list[_Placed | None], first: int) -> None:
+    """Labels in as few layers as keep overlapping cells apart (first fit), and nuclei."""
     for number, place in enumerate(places):
         if place is None:
             continue
+        label, window = first + number + 1, (place.field_rows, place.field_columns)
         mask = drawn.cytoplasm[number, place.rows, place.columns]
-        window = (place.field_rows, place.field_columns)
         layer = next((layer for layer in layers if not bool((layer[window] > 0)[mask].any())), None)
         if layer is None:
-            layer = torch.zeros(height, width, dtype=torch.int32)
+            layer = torch.zeros_like(nuclei)
             layers.append(layer)
-        layer[window] = torch.where(mask, number + 1, layer[window])
-        nuclei[window] = torch.where(drawn.nucleus[number, place.rows, place.columns], number + 1, nuclei[window])
-    return torch.stack(layers), nuclei
+        layer[window] = torch.where(mask, label, layer[window])
+        nuclei[window] = torch.where(drawn.nucleus[number, place.rows, place.columns], label, nuclei[window])
 
 
 def _clutter(settings: SmearSettings, planes: Tensor, strength: Tensor, centres: Tensor, generator: torch.Generator) -> Tensor:
