@@ -1,6 +1,7 @@
 """Simulated smears as files and from the command line."""
 
 import csv
+import importlib.util
 import json
 
 import numpy as np
@@ -11,9 +12,10 @@ from skimage.io import imread
 from typer.testing import CliRunner
 
 from foreknow.cli.app import app
+from foreknow.cli.extras import require_extra
 from foreknow.cytology.simulate import DeteriorationSettings, SmearSettings
 from foreknow.cytology.simulation_files import simulate_to_folder
-from foreknow.errors import ParameterError
+from foreknow.errors import ForeknowError, ParameterError
 
 SMALL = SmearSettings(height=96, width=128, cells=4)
 PARTS = ("cells.tif", "labels.tif", "nuclei.tif", "region.png", "amounts.tif", "background.tif")
@@ -102,3 +104,12 @@ def test_bad_input_ends_with_2_and_one_sentence(tmp_path, arguments, words):
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_libraries_are_looked_for_by_the_name_they_are_imported_by(monkeypatch):
+    require_extra("cytology")
+    require_extra("angiography")
+    present = importlib.util.find_spec
+    monkeypatch.setattr("foreknow.cli.extras.find_spec", lambda name: None if name == "skimage" else present(name))
+    with pytest.raises(ForeknowError, match="needs the library scikit-image; install it with: pip install 'foreknow"):
+        require_extra("cytology")

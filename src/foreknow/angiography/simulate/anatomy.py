@@ -27,7 +27,7 @@ class AnatomySettings:
         soft_tissue: attenuation of heart and liver above that of lung, 1/mm. Water has 0.02 at 60 keV, inflated lung 0.006; beam
             hardening and the automatic exposure leave less (by the heart-to-lung contrast of XCAD frames: a factor 2 to 4).
         mediastinum: of great vessels and the tissue about them, 1/mm.
-        bone: attenuation of a vertebral body beyond its soft tissue (choice by the look of XCAD frames; ribs have a third).
+        bone: attenuation of a vertebral body beyond its soft tissue (choice by the look of XCAD frames; ribs have half of it).
         lung: standard deviation of markings of the lung (XCAD: 0.05 to 0.12 in lung).
         texture: standard deviation of the fine structure of all other tissue (chosen so that the power at 0.1 cycles
             per pixel is that of XCAD frames).
@@ -42,7 +42,7 @@ class AnatomySettings:
     soft_tissue: tuple[float, float] = (0.009, 0.014)
     mediastinum: tuple[float, float] = (0.003, 0.007)
     bone: tuple[float, float] = (0.1, 0.35)
-    lung: tuple[float, float] = (0.05, 0.11)
+    lung: tuple[float, float] = (0.06, 0.12)
     texture: tuple[float, float] = (0.05, 0.11)
     slope: float = 3.3
     wedge: float = 0.4
@@ -138,7 +138,7 @@ def _pictures(settings: AnatomySettings, view: View, generator: torch.Generator 
     )
     markings = uniform(settings.lung, generator) * lung_markings(right, down, hila, view.pixel, generator)
     bone = uniform(settings.bone, generator)
-    cage = bone / 3 * ribs(right, down, float(anterior[0]), squeeze, generator)
+    cage = bone / 2 * ribs(right, down, float(anterior[0]), squeeze, generator)
     rest = bone * spine(right, down, float(anterior[0]), squeeze, generator)
     amount = uniform(settings.texture, generator)
     cage = cage + 0.7 * amount * power_law_field((count, count), settings.slope, generator, longest=40 / view.pixel)

@@ -78,7 +78,7 @@ class DisplaySettings:
     gamma: float = 1.0
     sharpening: float = 0.45
     sharpening_width: float = 2.0
-    level: tuple[float, float] = (0.6, 0.9)
+    level: tuple[float, float] = (0.65, 0.95)
 
     def __post_init__(self) -> None:
         if not (

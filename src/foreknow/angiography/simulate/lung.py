@@ -28,9 +28,10 @@ def lung_markings(
         (_vessels(right, down, hilum, pixel, size, generator) for hilum in hila), torch.zeros(size, size, dtype=right.dtype)
     )[: down.shape[0], : right.shape[1]]
     fine = power_law_field((down.shape[0], right.shape[1]), 3.3, generator, longest=25 / pixel, shortest=2.2, dtype=right.dtype)
+    blotches = power_law_field(fine.shape, 2.0, generator, longest=14 / pixel, shortest=5 / pixel, dtype=right.dtype)
     tubes = tubes / tubes.std().clamp_min(1e-6)
-    both = tubes - tubes.mean() + 1.1 * fine
-    return both / both.std()
+    total = tubes - tubes.mean() + 0.8 * fine + 1.2 * blotches
+    return total / total.std()
 
 
 def _vessels(
