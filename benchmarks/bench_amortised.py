@@ -21,7 +21,7 @@ FRAMES, FILMS, TESTS = 16, 128, 16
 RATES = (3e-3, 1e-2, 3e-2)
 LOW, SPARSE = 0.004, 0.04
 _NOTES = (
-    f"""Films of {FRAMES} frames of {HEIGHT} x {WIDTH}: textured background under changing light, two to six moving rectangles, noise
+    f"""Films of {FRAMES} frames of {HEIGHT} x {WIDTH}: textured background under changing light, 2 to 6 moving rectangles, noise
     of 0.01 (benchmarks/films.py). {FILMS} are learned from, {TESTS} others are the test. Model: per-entry nuclear norm {LOW},
     L1 {SPARSE}, Gaussian noise of 1; optima certified to 1e-5.""",
     f"""Network: U-Net of 8, 16, 32 filters on each frame and its difference from the median of the film; it gives corrections to

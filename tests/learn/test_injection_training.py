@@ -197,5 +197,5 @@ def test_views_are_parts_of_one_item_seen_alike():
     assert len(spans) > 10
     with pytest.raises(ShapeError, match="do not fit"):
         RandomViews(Examples(torch.zeros(1, 3, 10, 60)), (20, 30)).draw([0], 0)
-    with pytest.raises(ParameterError, match="zoom"):
-        RandomViews(Examples(torch.zeros(1, 3, 10, 60)), 4, zoom=0.5)
+    with pytest.raises(ParameterError, match="magnifications"):
+        RandomViews(Examples(torch.zeros(1, 3, 10, 60)), 4, 2.0, 1.0)

@@ -8,6 +8,7 @@ from foreknow.errors import ParameterError, ShapeError
 from foreknow.inject.networks import (
     Channels,
     Emits,
+    Gate,
     MedianDifference,
     PerFrame,
     PreviousDifference,
@@ -147,3 +148,18 @@ def test_windows_cover_a_large_image():
     assert PerFrame(SlidingWindow(network, 64))(film).shape == film.shape
     with pytest.raises(ParameterError, match="overlap"):
         SlidingWindow(network, 32, overlap=1.0)
+
+
+def test_a_gate_takes_away_only_where_it_is_open():
+    class Fixed(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            gate = torch.full_like(x[:, :1], -50.0)
+            gate[..., 4:] = 50.0
+            return torch.cat((gate, torch.full_like(gate, 0.25)), dim=1)
+
+    x = draw(2, 2, 8, 8)
+    taken = Gate(Fixed())(x)
+    assert not taken[..., :4].abs().max() > 1e-12
+    torch.testing.assert_close((x[:, :1] - taken)[..., 4:], torch.full((2, 1, 8, 4), 0.25))
+    start = PerFrame(Gate(UNet(2, 1, 2, (4, 4, 4))))(draw(3, 9, 9))
+    torch.testing.assert_close(start, torch.sigmoid(torch.tensor(-2.0)) * draw(3, 9, 9))

@@ -4,12 +4,13 @@ from foreknow.inject.networks.context import Context, MedianDifference, Previous
 from foreknow.inject.networks.layouts import Channels, PerFrame, Whole
 from foreknow.inject.networks.sliding import SlidingWindow
 from foreknow.inject.networks.unet import UNet
-from foreknow.inject.networks.wrappers import Emits, Residual, Standardised
+from foreknow.inject.networks.wrappers import Emits, Gate, Residual, Standardised
 
 __all__ = [
     "Channels",
     "Context",
     "Emits",
+    "Gate",
     "MedianDifference",
     "PerFrame",
     "PreviousDifference",

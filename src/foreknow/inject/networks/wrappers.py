@@ -1,5 +1,6 @@
 """What is put around a network: its unit, what it predicts, and the name of what it emits."""
 
+import torch
 from torch import Tensor, nn
 
 from foreknow.shapes import expand_event
@@ -45,6 +46,28 @@ class Residual(nn.Module):
         """Y - known(y) - network(y)."""
         rest = y - self.network(y)
         return rest if self.known is None else rest - self.known(y)
+
+
+class Gate(nn.Module):
+    r"""What is to be taken away as m (x - b): the network gives the gate m, between 0 and 1, and the background b behind it.
+
+    Where the gate is closed nothing is taken away and the details of x stay, whatever the resolution at which the network computes;
+    where it is open b takes the place of x. A network with large blocks (`UNet`) so loses no detail.
+
+    Args:
+        network: (batch, channels, \*space) -> (batch, 2, \*space): the gate before its sigmoid, and b.
+        closed: added before the sigmoid, negative: the gate begins nearly closed.
+    """
+
+    def __init__(self, network: nn.Module, closed: float = -2.0) -> None:
+        super().__init__()
+        self.network = network
+        self.closed = closed
+
+    def forward(self, x: Tensor) -> Tensor:
+        r"""(batch, channels, \*space) -> (batch, 1, \*space); the first channel of x is what is taken away from."""
+        out = self.network(x)
+        return torch.sigmoid(out[:, :1] + self.closed) * (x[:, :1] - out[:, 1:])
 
 
 class Emits(nn.Module):

@@ -14,16 +14,17 @@ from foreknow.shapes import as_shape
 
 
 class RandomViews(Data):
-    """A part of each item at a random place and of a random size, resampled to one size: as if seen from elsewhere and nearer.
+    """A part of each item at a random place, magnified at random: as if seen from elsewhere, nearer or farther.
 
     All frames and channels of an item are cut alike, so that what is of low rank stays so, and so are data and truth. A network
-    trained on views does not learn where in the image things are, and works with other cameras. The place depends on (seed, epoch,
-    number) alone.
+    trained on views does not learn where in the image things are, and works with other cameras. What is seen depends on (seed,
+    epoch, number) alone.
 
     Args:
         data: items with axes (*any, height, width), which may differ in size.
         size: (height, width) of the views, or one number for both.
-        zoom: largest magnification, 1 or more; the smallest is 1.
+        smallest: magnification; 1 is a crop, 0.5 shows twice as much in each direction.
+        largest: magnification.
         views: taken of each item in an epoch.
         seed: of the places.
 
@@ -31,14 +32,26 @@ class RandomViews(Data):
         ParameterError: if a number is out of range.
     """
 
-    def __init__(self, data: Data, size: int | Sequence[int], zoom: float = 1.5, views: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        data: Data,
+        size: int | Sequence[int],
+        smallest: float = 0.8,
+        largest: float = 1.5,
+        views: int = 1,
+        seed: int = 0,
+    ) -> None:
         edges = as_shape(size)
-        if not 1 <= zoom < float("inf") or views < 1 or len(edges) > 2:
-            message = f"views need a zoom of 1 or more, a positive count and (height, width), not {zoom}, {views}, {size}"
+        if not 0 < smallest <= largest < float("inf") or views < 1 or len(edges) > 2:
+            message = (
+                "views need positive magnifications in order, a positive count and (height, width), "
+                f"not {smallest} to {largest}, {views}, {size}"
+            )
             raise ParameterError(message)
         self.data = data
         self.size = edges if len(edges) == 2 else (edges[0], edges[0])
-        self.zoom = zoom
+        self.smallest = smallest
+        self.largest = largest
         self.views = views
         self.seed = seed
 
@@ -57,19 +70,22 @@ class RandomViews(Data):
     def _view(self, index: int, epoch: int) -> Example:
         whole = self.data.draw([index // self.views], epoch)
         available = tuple(whole.y.shape[1:][-2:])
-        if len(available) < 2 or available[0] < self.size[0] or available[1] < self.size[1]:
-            message = f"views of {self.size} do not fit item {index // self.views} of shape {tuple(whole.y.shape[1:])}"
+        widest = [max(2, round(edge / self.smallest)) for edge in self.size]
+        if len(available) < 2 or available[0] < widest[0] or available[1] < widest[1]:
+            message = (
+                f"views of {self.size} at a magnification of {self.smallest:g} do not fit item {index // self.views} of shape "
+                f"{tuple(whole.y.shape[1:])}"
+            )
             raise ShapeError(message)
         for name, part in whole.truth.items():
             if tuple(part.shape[1:][-2:]) != available:
-                message = f"the true component {name!r} has shape {tuple(part.shape[1:])}, the data {tuple(whole.y.shape[1:])}"
+                shapes = f"{tuple(part.shape[1:])}, the data {tuple(whole.y.shape[1:])}"
+                message = f"the true component {name!r} has shape {shapes}"
                 raise ShapeError(message)
         generator = generator_of("view", self.seed, epoch, index)
         chance = torch.rand(3, generator=generator)
-        zoom = float(self.zoom ** chance[0])
-        # At zoom 1 as much is seen as fits into the shape of the view; more of the image than the view's samples is shrunk.
-        widest = min(available[0] / self.size[0], available[1] / self.size[1])
-        cut = [max(2, round(edge * widest / zoom)) for edge in self.size]
+        scale = self.smallest * (self.largest / self.smallest) ** float(chance[0])
+        cut = [max(2, round(edge / scale)) for edge in self.size]
         top, left = (int(c * (have - want + 1)) for c, have, want in zip(chance[1:], available, cut, strict=True))
 
         def seen(tensor: Tensor) -> Tensor:
@@ -82,4 +98,5 @@ class RandomViews(Data):
 
     def fingerprint(self) -> str:
         """That of the items, and how they are seen."""
-        return f"{self.views} views of {self.size}, zoom to {self.zoom}, seed {self.seed}, of {self.data.fingerprint()}"
+        seen = f"{self.views} views of {self.size}, magnified {self.smallest} to {self.largest}, seed {self.seed}"
+        return f"{seen}, of {self.data.fingerprint()}"
