@@ -65,7 +65,7 @@ def walk(
 
 
 def spline(control: Tensor) -> Tensor:
-    """A centripetal-free Catmull-Rom curve through control points (points, dims), resampled ``STEP`` apart if dims are mm."""
+    """A Catmull-Rom curve through control points (points, dims): 32 points between two of them."""
     padded = torch.cat((2 * control[:1] - control[1:2], control, 2 * control[-1:] - control[-2:-1]))
     time = torch.linspace(0, 1, 33, dtype=control.dtype)[:-1, None]
     before, left, right, after = (padded[shift : shift + len(control) - 1, None] for shift in range(4))

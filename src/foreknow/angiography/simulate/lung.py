@@ -1,4 +1,4 @@
-"""Lungs in the picture: vessels and bronchi that branch out from the hilum, and fine texture."""
+"""Lungs in the picture: vessels and bronchi that branch out from the hilum, blotches of 5 to 14 mm, fine texture."""
 
 import math
 
