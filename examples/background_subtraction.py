@@ -1,7 +1,7 @@
 """Learn to take the background out of a film, from one film without labels; then do it in others, frame by frame.
 
     python examples/background_subtraction.py -o out            # some minutes on a laptop
-    python examples/background_subtraction.py -o out --epochs 200 --size 256    # an hour; after an interruption the same call goes on
+    python examples/background_subtraction.py -o out --epochs 200 --size 256    # an hour; interrupted, the same call goes on
 
 A camera looks at a hall that people walk through. All that is said of the film is: its background is of low rank, what moves is
 sparse. A network that sees one frame at a time is trained on the first film with that alone. It is then tested on another day, from
