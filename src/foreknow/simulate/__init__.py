@@ -21,6 +21,7 @@ from foreknow.simulate.operator import SimulatedOperator
 from foreknow.simulate.rates import Constant, Dynamics, Rate, Residual
 from foreknow.simulate.ring_network import RingNetwork
 from foreknow.simulate.simulator import Simulator
+from foreknow.simulate.surrogate import Surrogate
 
 __all__ = [
     "Adaptive",
@@ -51,5 +52,6 @@ __all__ = [
     "RungeKutta4",
     "SimulatedOperator",
     "Simulator",
+    "Surrogate",
     "TwoScaleLorenz96",
 ]

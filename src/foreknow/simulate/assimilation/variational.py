@@ -1,6 +1,8 @@
 """The cost of variational assimilation over a window, in whitened controls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -8,6 +10,9 @@ from torch import Tensor
 from foreknow.errors import ShapeError
 from foreknow.simulate.assimilation.covariance import Covariance
 from foreknow.simulate.assimilation.system import ObservedSystem
+
+GuessFirst: TypeAlias = Callable[[Tensor], Tensor]
+r"""From observations (\*batch, K, m) to a guess of the state before them, (\*batch, n)."""
 
 
 @dataclass(frozen=True)
