@@ -178,7 +178,7 @@ def test_views_are_parts_of_one_item_seen_alike():
     ramp = torch.linspace(0, 1, height)[:, None] + 10 * torch.linspace(0, 1, width)
     film = ramp.expand(3, height, width) + 100 * torch.arange(3.0)[:, None, None]
     data = RandomViews(
-        Examples(torch.stack((film, film + 1000)), {"low": torch.stack((film, film + 1000))}), (20, 30), 2.0, views=3
+        Examples(torch.stack((film, film + 1000)), {"low": torch.stack((film, film + 1000))}), (20, 30), 0.5, 1.0, views=3
     )
     assert len(data) == 6
     spans = set()
