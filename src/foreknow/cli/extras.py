@@ -7,7 +7,14 @@ from importlib.util import find_spec
 
 from foreknow.errors import ForeknowError
 
-_IMPORTED_AS = {"scikit-image": "skimage", "lightning-fabric": "lightning_fabric"}
+_IMPORTED_AS = {
+    "lightning-fabric": "lightning_fabric",
+    "pillow": "PIL",
+    "pylibjpeg-libjpeg": "libjpeg",
+    "pylibjpeg-openjpeg": "openjpeg",
+    "pylibjpeg-rle": "rle",
+    "scikit-image": "skimage",
+}
 
 
 def libraries_of(extra: str) -> list[str]:
