@@ -19,14 +19,17 @@ from foreknow.operators import (
     FiniteDifference,
     FractionalShift,
     Identity,
+    JacobianMatrix,
     LinearOperator,
     LocalCosine,
     Mask,
     Matrix,
+    NonlinearOperator,
     Patches,
     Sampling,
     Stack,
     StationaryWavelet,
+    Tangent,
     TimeShift,
     Warp,
     Wavelet,
@@ -88,6 +91,18 @@ def declared(build: Callable[[object], LinearOperator], domain: object, **expect
 
 mask = draw(4, 5, seed=3) > 0
 flow = 0.9 * draw(2, 4, 5, seed=4)
+
+
+class Bent(NonlinearOperator):
+    """Products of neighbours, from 4 numbers to 2 x 3."""
+
+    def __init__(self) -> None:
+        super().__init__(4, (2, 3))
+
+    def _forward(self, x: Tensor) -> Tensor:
+        products = x[..., 1:] * x[..., :-1]
+        return torch.stack((products, x[..., 1:].sin()), dim=-2)
+
 
 EXAMPLES: dict[str, Example] = {
     "default": declared(CumulativeSum, 7, tight=1.02),
@@ -179,4 +194,6 @@ EXAMPLES: dict[str, Example] = {
     ),
     "sum": declared(lambda domain: TimeShift(1, domain=domain) + Wavelet(bank(), 1, domain), 6, tight=LOOSE),
     "scaled": declared(lambda domain: -1.5 * FiniteDifference(domain, 1), 5),
+    "Jacobian matrix": Example(lambda: JacobianMatrix(draw(6, 4), (4,), (2, 3)), onto=False),
+    "Tangent": Example(lambda: Tangent(Bent(), draw(4)), tight=LOOSE, onto=False, complex_input=False),
 }

@@ -29,11 +29,6 @@ class Derivatives:
         self._pulled: Tensor | None = None
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Of x."""
-        return tuple(self._x.shape)
-
-    @property
     def value(self) -> Tensor:
         """F(x)."""
         return self._output.detach()

@@ -115,21 +115,14 @@ class Tangent(LinearOperator):
         self.register_buffer("point", point.detach())
         self.range_dims = operator.range_dims
 
-        self.known: Derivatives | None = None
-
     def _forward(self, x: Tensor) -> Tensor:
-        return self._derivatives(x, self.domain_dims).along(x)
+        point = self.point.to(x).expand(*x.shape[: x.ndim - self.domain_dims], *self.operator.domain)
+        output, pull = torch.func.vjp(self.operator.forward, point)[:2]
+        return torch.func.vjp(lambda u: pull(u)[0], torch.zeros_like(output))[1](x)[0]
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        return self._derivatives(y, self.range_dims).transpose(y)
-
-    def _derivatives(self, like: Tensor, dims: int) -> Derivatives:
-        """Recorded once for all products of one batch shape and dtype."""
-        shape = (*like.shape[: like.ndim - dims], *self.operator.domain)
-        known = self.known
-        if known is None or known.shape != shape or known.value.dtype != like.dtype:
-            known = self.known = Derivatives(self.operator.forward, self.point.to(like).expand(shape))
-        return known
+        point = self.point.to(y).expand(*y.shape[: y.ndim - self.range_dims], *self.operator.domain)
+        return torch.func.vjp(self.operator.forward, point)[1](y)[0]
 
     def _range_shape(self, domain: Shape) -> Shape:
         if domain != self.operator.domain:
