@@ -114,6 +114,7 @@ def test_a_surrogate_is_learned_accepted_and_a_bad_one_refused():
         Surrogate(cheap, RingNetwork(4), base=Integrated(Lorenz96(SIZE + 1), 0.05))
 
 
+@pytest.mark.slow
 def test_a_residual_is_learned_through_4d_var():
     """The slow equations miss the fast places; a network learns what they do from noisy windows."""
     torch.manual_seed(0)
@@ -144,7 +145,7 @@ def test_unrolled_4d_var_learns_to_be_better_than_its_start():
 
     before = error()
     data = Examples(truth.observations[:96], {"trajectory": truth.states[:96]})
-    fit(network, Supervised(), data, Settings(epochs=12, batch_size=16, learning_rate=1e-2), compute=CPU, progress=Silent())
+    fit(network, Supervised(), data, Settings(epochs=8, batch_size=16, learning_rate=1e-2), compute=CPU, progress=Silent())
     assert error() < 0.8 * before
     with pytest.raises(ParameterError, match="at least one step"):
         UnrolledFourDVar(system, lambda y: y, background, 0)

@@ -104,16 +104,16 @@ def test_derivatives_are_those_of_autograd():
 def test_sparse_kicks_of_a_simulator_are_found():
     simulator = Integrated(Lorenz96(8), 0.05)
     first = simulator.advance(simulator.initial(torch.Generator().manual_seed(0)), 100)
-    operator = SimulatedOperator(simulator, 20, Kicks(first))
-    kicks = torch.zeros(20, 8, dtype=torch.float64)
-    kicks[4, 2], kicks[11, 6] = 2.0, -1.5
+    operator = SimulatedOperator(simulator, 12, Kicks(first))
+    kicks = torch.zeros(12, 8, dtype=torch.float64)
+    kicks[3, 2], kicks[7, 6] = 2.0, -1.5
     model = Model(noise=Gaussian(0.05), kicks=Component(L1(10.0, event_dims=2), operator))
     y, parts = model.simulate({"kicks": kicks}, torch.Generator().manual_seed(1))
     torch.testing.assert_close(parts["kicks"], operator(kicks))
-    solution = model.solve(y, tolerance=1e-4)
+    solution = model.solve(y, tolerance=1e-3)
     assert solution.converged
     found = solution.coefficients["kicks"]
-    assert set(map(tuple, (found.abs() > 0.3).nonzero().tolist())) == {(4, 2), (11, 6)}
+    assert set(map(tuple, (found.abs() > 0.3).nonzero().tolist())) == {(3, 2), (7, 6)}
     assert float((found - kicks).abs().max()) < 0.2
     assert solution.certificate.kind.value == "fixed-point residual"
 
