@@ -25,6 +25,7 @@ PEERS = {
     "sporco": "sporco",
     "mrpro": "mrpro",
     "librosa": "librosa",
+    "dapper": "dapper",
 }
 
 
