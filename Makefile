@@ -6,6 +6,9 @@ STAMP  := $(VENV)/.installed
 # Two cores are what continuous integration has; more workers each start a torch of their own.
 WORKERS ?= 2
 
+# A peer of data assimilation, without the notebooks that it asks for.
+DAPPER := dapper pyyaml dill tabulate colorama struct-tools mpl-tools patlib
+
 .PHONY: help demo test test-all lint format bench clean
 
 help:            ## show this list
@@ -39,6 +42,7 @@ format: $(STAMP)  ## rewrite the code in the house style
 
 bench: $(STAMP)  ## measure against peers; writes benchmarks/results.md
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt $(DAPPER)
 	$(BIN)/python -m benchmarks
 
 clean:           ## remove what the other targets made

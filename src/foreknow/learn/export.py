@@ -1,5 +1,6 @@
 """A trained network as a file that runs without foreknow: ONNX, TorchScript; checked to say the same."""
 
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,6 +54,7 @@ def export_onnx(path: str | Path, network: nn.Module, examples: Sequence[Tensor]
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # of the exporter about its own internals
+                logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # and about libraries that it does not need
                 program = torch.onnx.export(
                     graph,
                     (examples[0],),
