@@ -7,6 +7,7 @@ whose truth is known. A screening aid, not a diagnosis.
 from foreknow.lung.batch import BatchResult, separate_many
 from foreknow.lung.events import Crackle, find_crackles
 from foreknow.lung.recording import Separation, separate, separate_batch
+from foreknow.lung.respiration import Breath, Respiration, find_breaths
 from foreknow.lung.results import RecordingResult
 from foreknow.lung.separate_file import separate_file
 from foreknow.lung.separation import CrackleSeparator
@@ -15,12 +16,15 @@ from foreknow.lung.task import Failure
 
 __all__ = [
     "BatchResult",
+    "Breath",
     "Crackle",
     "CrackleSeparator",
     "Failure",
     "RecordingResult",
+    "Respiration",
     "Separation",
     "SeparationSettings",
+    "find_breaths",
     "find_crackles",
     "separate",
     "separate_batch",

@@ -18,7 +18,8 @@ from foreknow.lung.workers import run_tasks
 TABLE = "summary.csv"
 _COLUMNS = (
     "name", "recording", "status", "message", "duration_s", "rate_hz", "crackles", "crackles_per_minute", "fine", "coarse",
-    "median_idw_ms", "median_2cd_ms", "median_ldw_ms", "clipped_share", "silent_share", "notices", "version",
+    "median_idw_ms", "median_2cd_ms", "median_ldw_ms", "breath_reliability", "breaths", "breaths_per_minute", "crackles_per_breath",
+    "inspiration_crackles", "expiration_crackles", "clipped_share", "silent_share", "notices", "version",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from foreknow.files import StreamResampler
 from foreknow.lung.event_stream import EventStream
 from foreknow.lung.events import Crackle, find_crackles
 from foreknow.lung.overlap_add import OverlapAdd
+from foreknow.lung.respiration import Respiration, RespirationMeter
 from foreknow.lung.sample_queue import SampleQueue
 from foreknow.lung.separation import CrackleSeparator
 from foreknow.lung.settings import SeparationSettings
@@ -32,6 +33,7 @@ class CrackleStream:
         separator: what separates the windows.
         working_rate: the sampling rate at which it does, hertz.
         events: the crackles found, in order of time; complete after `finish`.
+        respiration: breaths of the breath sound; complete after `finish`.
     """
 
     def __init__(self, settings: SeparationSettings, rate: int, device: str | torch.device = "cpu") -> None:
@@ -39,12 +41,14 @@ class CrackleStream:
         self.separator = CrackleSeparator(settings, self.working_rate)
         self.separator.model.to(torch.device(device))
         self.events: tuple[Crackle, ...] = ()
+        self.respiration = Respiration()
         self._device = torch.device(device)
         self._down = StreamResampler(rate, self.working_rate)
         self._up = StreamResampler(self.working_rate, rate)
         window = self.separator.window_samples
         self._overlap_add = OverlapAdd(window, min(round(settings.overlap * window), window // 2), self._separate, BATCH)
         self._search = EventStream(partial(find_crackles, rate=self.working_rate, settings=settings), self.working_rate)
+        self._respiration = RespirationMeter(self.working_rate)
         self._signal = SampleQueue()  # at the working rate, until its crackles are known
         self._recording = SampleQueue()  # at the recording's rate, until its crackles are known
         self._crackles = SampleQueue()  # at the recording's rate
@@ -61,11 +65,12 @@ class CrackleStream:
         return self._recording.take(count), self._crackles.take(count)
 
     def finish(self) -> tuple[Tensor, Tensor]:
-        """End the recording and take what remains, as `push` does; fills `events`."""
+        """End the recording and take what remains, as `push` does; fills `events` and `respiration`."""
         self._work(self._down.push(np.zeros(0), last=True))
         self._give(self._overlap_add.finish())
         self._crackles.append(torch.from_numpy(self._up.push(np.zeros(0), last=True)))
         self.events = self._search.finish()
+        self.respiration = self._respiration.finish()
         count = len(self._recording)
         self._crackles.append(torch.zeros(max(0, count - len(self._crackles)), dtype=torch.float64))  # rounding of rates
         return self._recording.take(count), self._crackles.take(count)
@@ -76,7 +81,9 @@ class CrackleStream:
         self._give(self._overlap_add.push(samples))
 
     def _give(self, crackles: Tensor) -> None:
-        self._search.push(crackles, self._signal.take(crackles.shape[0]) - crackles)
+        breath = self._signal.take(crackles.shape[0]) - crackles
+        self._search.push(crackles, breath)
+        self._respiration.push(breath)
         self._crackles.append(torch.from_numpy(self._up.push(crackles.numpy())))
 
     def _separate(self, windows: Tensor) -> Tensor:

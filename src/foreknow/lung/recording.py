@@ -1,7 +1,7 @@
 """Recordings in memory: the same separation as of files, one call."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from foreknow.errors import DataError, ShapeError
 from foreknow.lung.crackle_stream import CrackleStream
 from foreknow.lung.events import Crackle
+from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.threads import one_thread
 
@@ -28,11 +29,13 @@ class Separation:
         crackles: the crackle part, (n,), of the dtype of the recording, on the CPU.
         breath: recording minus crackles, (n,).
         events: the crackles in order of time.
+        respiration: the breaths, as far as loudness tells.
     """
 
     crackles: Tensor
     breath: Tensor
     events: tuple[Crackle, ...]
+    respiration: Respiration = field(default_factory=Respiration)
 
 
 def separate(
@@ -69,7 +72,7 @@ def separate(
         parts = [stream.push(block)[1] for block in blocks]
         crackles = torch.cat([*parts, stream.finish()[1]])
     crackles = crackles.clone().to(signal.dtype)
-    return Separation(crackles, signal.detach().cpu() - crackles, stream.events)
+    return Separation(crackles, signal.detach().cpu() - crackles, stream.events, stream.respiration)
 
 
 def separate_batch(

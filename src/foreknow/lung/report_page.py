@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from foreknow.files import display_name, open_audio, write_text_atomic
+from foreknow.lung.breath_table import count_by_breath
 from foreknow.lung.events import Crackle
+from foreknow.lung.respiration import RELIABLE
 from foreknow.lung.results import BREATH, CRACKLES, EVENTS, REPORT, RecordingResult
 from foreknow.report import Audio, Block, Facts, Figure, Notice, Report, Section, Table, Text
 from foreknow.report.sound import Mark, Track, close_figure, sound_figure
@@ -18,6 +20,7 @@ from foreknow.report.sound import Mark, Track, close_figure, sound_figure
 _WHOLE = 120.0  # recordings up to this many seconds are shown whole
 _EXCERPT = 60.0
 _CLOSE = 8
+_PHASES = ("inspiration", "expiration")
 _LISTENING_RMS = 0.1
 
 
@@ -62,7 +65,7 @@ def recording_report(result: RecordingResult, folder: Path, truth: Truth | None 
     """
     excerpt = _read_excerpt(result, folder)
     report = Report("Crackles in a lung sound", display_name(result.source.name), f"foreknow {result.version}")
-    report.add(*first, _numbers(result), _sounds(result, excerpt, truth), _pictures(result, excerpt, truth))
+    report.add(*first, _numbers(result), _breathing(result), _sounds(result, excerpt, truth), _pictures(result, excerpt, truth))
     close = _close_look(result, excerpt)
     if close is not None:
         report.add(close)
@@ -89,6 +92,25 @@ def _numbers(result: RecordingResult) -> Section:
     if result.seconds > _WHOLE:
         section.add(_course(result))
     return section
+
+
+def _breathing(result: RecordingResult) -> Section:
+    """Crackles by breath and phase, or why they cannot be told."""
+    found = count_by_breath(result.crackles, result.respiration)
+    share = f"Breaths explain {100 * result.respiration.reliability:.0f} % of the variance of loudness"
+    if not result.respiration.is_reliable:
+        why = f"{share}; at least {100 * RELIABLE:.0f} % are needed, so crackles are not counted by breath or phase."
+        return Section("Breathing", Text(why))
+    facts = Facts(
+        {
+            "breaths": found["breaths"],
+            "breaths per minute": found["breaths_per_minute"],
+            "crackles per breath": found["crackles_per_breath"],
+            **{f"{phase}, {third}": found[f"{phase}_{third}_crackles"] for phase in _PHASES for third in ("early", "mid", "late")},
+        }
+    )
+    told = "Inspiration is taken to be the louder or brighter half of a breath; listen before relying on it."
+    return Section("Breathing", facts, Text(f"{share}. {told}"))
 
 
 def _course(result: RecordingResult) -> Table:

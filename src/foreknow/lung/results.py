@@ -1,18 +1,21 @@
 """What is known of a recording after its separation, and the files that say it."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from foreknow.files import Event, SignalQuality, display_name, write_audacity_labels, write_events_csv, write_json_atomic
+from foreknow.lung.breath_table import PHASE_FEATURES, TIMING, count_by_breath, phase_events, timing
 from foreknow.lung.events import Crackle
+from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
 
 CRACKLES, BREATH, EVENTS, LABELS = "crackles.wav", "breath.wav", "events.csv", "labels.txt"
-SUMMARY, REPORT = "summary.json", "report.html"
-FILES = (CRACKLES, BREATH, EVENTS, LABELS, SUMMARY, REPORT)
+BREATHS, SUMMARY, REPORT = "breaths.csv", "summary.json", "report.html"
+FILES = (CRACKLES, BREATH, EVENTS, BREATHS, LABELS, SUMMARY, REPORT)
 FEATURES = ("peak_s", "idw_ms", "2cd_ms", "ldw_ms", "polarity", "amplitude", "energy", "level_db")
 TOOL = "foreknow lung separate"
 DISCLAIMER = "A screening aid, not a diagnosis: counts depend on the recorder, the place and the noise; listen to the parts."
@@ -38,6 +41,7 @@ class RecordingResult:
         settings: how it was separated.
         version: of foreknow.
         seed: of random numbers.
+        respiration: the breaths, as far as loudness tells.
     """
 
     name: str
@@ -55,6 +59,7 @@ class RecordingResult:
     settings: SeparationSettings
     version: str
     seed: int = 0
+    respiration: Respiration = field(default_factory=Respiration)
 
     @property
     def per_minute(self) -> float:
@@ -90,6 +95,7 @@ class RecordingResult:
             "median_idw_ms": self.median_milliseconds("initial_deflection_width"),
             "median_2cd_ms": self.median_milliseconds("two_cycle_duration"),
             "median_ldw_ms": self.median_milliseconds("largest_deflection_width"),
+            **count_by_breath(self.crackles, self.respiration),
             "clipped_share": quality.clipped_fraction,
             "silent_share": quality.silent_fraction,
             "rms": quality.rms,
@@ -103,13 +109,14 @@ class RecordingResult:
 
     def write_tables(self, folder: Path) -> None:
         """Write events, labels and summary into ``folder``, the summary last: where it is, all else is complete."""
-        events = crackle_events(self.crackles)
-        write_events_csv(folder / EVENTS, events, FEATURES)
+        events = crackle_events(self.crackles, self.respiration)
+        write_events_csv(folder / EVENTS, events, (*FEATURES, *TIMING))
+        write_events_csv(folder / BREATHS, phase_events(self.crackles, self.respiration), PHASE_FEATURES)
         write_audacity_labels(folder / LABELS, events)
         write_json_atomic(folder / SUMMARY, self.summary())
 
 
-def crackle_events(crackles: tuple[Crackle, ...] | list[Crackle]) -> list[Event]:
+def crackle_events(crackles: Sequence[Crackle], respiration: Respiration | None = None) -> list[Event]:
     """Crackles as rows of a table of events; the duration is the 2CD, the energy in full scale squared times seconds."""
     return [
         Event(
@@ -125,6 +132,7 @@ def crackle_events(crackles: tuple[Crackle, ...] | list[Crackle]) -> list[Event]
                 "amplitude": crackle.amplitude,
                 "energy": crackle.energy,
                 "level_db": crackle.level_db,
+                **({} if respiration is None else timing(crackle.peak, respiration)),
             },
         )
         for crackle in crackles

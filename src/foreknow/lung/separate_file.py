@@ -24,6 +24,7 @@ from foreknow.files.staging import staged_folder
 from foreknow.lung.crackle_stream import CrackleStream
 from foreknow.lung.exact_parts import encoding_of_parts, store_parts
 from foreknow.lung.recording import MINIMUM_SECONDS
+from foreknow.lung.respiration import Respiration
 from foreknow.lung.results import BREATH, CRACKLES, REPORT, RecordingResult, existing_results
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.threads import one_thread
@@ -49,7 +50,8 @@ def separate_file(
     """Separate a sound file of any length into crackles and breath sound, in memory that does not grow with its length.
 
     Writes ``out_dir/name/``: crackles.wav and breath.wav (same rate and bit depth as the recording; they sum to it exactly where it
-    is stored as integers), events.csv, labels.txt (Audacity), summary.json and report.html. They appear together when all is done.
+    is stored as integers), events.csv, breaths.csv, labels.txt (Audacity), summary.json and report.html. They appear together when
+    all is done.
 
     Args:
         path: the recording.
@@ -100,6 +102,7 @@ def separate_file(
             settings=settings,
             version=version("foreknow"),
             seed=seed,
+            respiration=Respiration() if quality.is_silent else stream.respiration,
         )
         if report:
             from foreknow.lung.report_page import write_recording_report  # noqa: PLC0415  (libraries for pictures load slowly)
