@@ -15,7 +15,7 @@ from foreknow.solve import LBFGS
 
 TITLE = "Unrolled assimilation: learned steps of 4D-Var"
 SIZE, CYCLES, STEPS = 20, 6, 8
-_NOTES = f"""Lorenz-96 of {SIZE} places, all observed with variance 1 every step (0.05) in windows of {CYCLES}; the background is the
+_NOTES = f"""Lorenz-96 of {SIZE} places, all observed with variance 1 every step in windows of {CYCLES}; the background is the
     first observation. RMSE against the truth of 128 windows that were not learned from, in the first and the last state; {STEPS}
     gradients cost one run of the model forward and back each. Learned: steps, momenta and a small network, from 512 simulated
     windows with truth. Medians of three seeds."""
