@@ -1,0 +1,49 @@
+"""Which pixels of a run were exposed, and whether its frames can be separated at all."""
+
+import torch
+from torch import Tensor
+
+from foreknow.errors import DataError
+
+_SAME = 1e-6
+_FROZEN_SHARE = 0.5
+
+
+def exposed_area(attenuation: Tensor, opened: Tensor, darkest: float) -> Tensor:
+    """Where X-rays came through: inside shutters, and not black in all frames.
+
+    Args:
+        attenuation: (frames, height, width).
+        opened: (height, width) bool, from the file's header.
+        darkest: attenuation of a black pixel.
+    """
+    return opened & (attenuation < darkest - _SAME).any(dim=0)
+
+
+def frozen_frames(attenuation: Tensor) -> Tensor:
+    """Frames that repeat the frame before, (frames,) bool."""
+    same = (attenuation.diff(dim=0).abs() <= _SAME).flatten(1).all(dim=1)
+    return torch.cat((torch.zeros(1, dtype=torch.bool), same))
+
+
+def require_separable(attenuation: Tensor, area: Tensor, name: str, least_frames: int) -> None:
+    """Check that there are frames enough, a picture in them, and changes.
+
+    Raises:
+        DataError: saying what is missing.
+    """
+    frames = len(attenuation)
+    if frames < least_frames:
+        message = (
+            f"{name} has {frames} frame{'s' if frames > 1 else ''}, and separation by movement needs {least_frames} or more; "
+            "give the whole run"
+        )
+    elif float(area.float().mean()) < 0.01:
+        message = f"{name} is black in all frames or hidden by its shutters; check the export"
+    elif bool(frozen_frames(attenuation)[1:].all()):
+        message = f"{name} has the same picture in all {frames} frames, so that nothing moves; check the export"
+    elif float(attenuation[0][area].std()) < _SAME and float(attenuation[-1][area].std()) < _SAME:
+        message = f"{name} has frames without a picture (one value everywhere); check the export"
+    else:
+        return
+    raise DataError(message)

@@ -1,0 +1,71 @@
+"""From a background at a reduced size to that of the frames themselves, whose course in time is the same."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from foreknow.angiography.pan import Pan
+
+_BAND = 64  # rows of the frames at a time
+_LEADING = 3e-3  # of the largest singular value: what counts as a direction; of fewer, moving edges leak into the vessels
+_ROUNDS = 3
+
+
+def background_at_full_size(
+    attenuation: Tensor, area: Tensor, vessels: Tensor, low_rank: Tensor, reduced_pan: Pan, pan: Pan, factor: int
+) -> tuple[Tensor, Tensor]:
+    """Vessels and background of frames whose background was found at a reduced size.
+
+    L = U s V^T at the reduced size has the courses in time V that the background has at full size too. Pixel by pixel, the frames
+    without vessels are projected onto V, and what exceeds the projection where the reduced vessel layer is above 0 is vessel.
+
+    Args:
+        attenuation: (frames, height, width).
+        area: (height, width) bool, what was exposed.
+        vessels: at the reduced size and in place, (frames, rows, columns).
+        low_rank: likewise.
+        reduced_pan: how that was put in place.
+        pan: the same movement in pixels of the frames.
+        factor: of the reduction.
+
+    Returns:
+        ``(vessels, background)``, (frames, height, width) each; they sum to the frames.
+    """
+    rows = low_rank.flatten(1).double()
+    values, basis = torch.linalg.eigh(rows @ rows.T)
+    basis = basis[:, values > (_LEADING**2) * values[-1]].to(attenuation.dtype)
+    height, width = attenuation.shape[1:]
+    size = (height // factor, width // factor)
+    support = _enlarged(reduced_pan.restore(vessels, size), height, width)
+    found = torch.zeros_like(attenuation)
+    if pan.reach:  # the course of a place is along the canvas
+        frames, hidden = pan.align(attenuation), pan.align(support)
+        seen = pan.align(area.expand_as(attenuation).contiguous())
+        placed = torch.zeros_like(frames)
+        for start in range(0, frames.shape[1], _BAND):
+            band = slice(start, start + _BAND)
+            placed[:, band] = _vessels(frames[:, band], hidden[:, band], basis, seen[:, band])
+        found = pan.restore(placed, (height, width))
+    else:
+        for start in range(0, height, _BAND):
+            band = slice(start, start + _BAND)
+            found[:, band] = _vessels(attenuation[:, band], support[:, band], basis, area[band].expand_as(attenuation[:, band]))
+    found = torch.where(area, found, 0.0)
+    return found, attenuation - found
+
+
+def _enlarged(vessels: Tensor, height: int, width: int) -> Tensor:
+    size = (height, width)
+    return functional.interpolate(vessels[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def _vessels(frames: Tensor, support: Tensor, basis: Tensor, seen: Tensor) -> Tensor:
+    """Alternating: the background of a pixel is the projection of what is no vessel, the vessel what exceeds it on the support."""
+    shape = frames.shape
+    data, hidden, known = frames.flatten(1), support.flatten(1), seen.flatten(1)
+    vessels = hidden
+    for _ in range(_ROUNDS):
+        rest = torch.where(known, data - vessels, 0.0)
+        background = basis @ (basis.T @ rest)
+        vessels = torch.where(known & (hidden > 0), (data - background).clamp_min(0), 0.0)
+    return vessels.reshape(shape)
