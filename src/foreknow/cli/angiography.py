@@ -1,19 +1,101 @@
 """``foreknow angiography``: X-ray angiography."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from foreknow.cli.exits import exit_code_of_batch, say_error
 from foreknow.cli.extras import require_extra
-from foreknow.cli.options import Output, Overwrite, Seed
+from foreknow.cli.options import Output, Overwrite, Seed, check_output
 
-app = typer.Typer(help="X-ray angiography: simulate coronary runs with known truth.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from foreknow.angiography.simulate import Relationship
+
+app = typer.Typer(
+    help="X-ray angiography: separate vessels from moving backgrounds, simulate coronary runs with known truth.",
+    no_args_is_help=True,
+)
 
 
-@app.callback()
-def _group() -> None:
-    pass
+@app.command()
+def enhance(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs: multi-frame DICOM, TIFF, or a folder of pictures; or folders of DICOM runs.",
+            show_default=False,
+        ),
+    ],
+    output: Output,
+    pixels: Annotated[
+        str, typer.Option("--pixels", help="How values follow from exposure: lin, log or disp; auto takes what the file says.")
+    ] = "auto",
+    overwrite: Overwrite = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each run.")] = True,
+) -> None:
+    """Separate contrast-filled vessels from the background that moves behind them.
+
+    FOLDER/run-001/ and so on, in the order given, get the layers vessels.tif and background.tif (they sum to the run's
+    attenuation), soft_mask.tif, mask.tif, maximum_opacity.tif; vessels.dcm, background.dcm and mask.dcm (multi-frame Secondary
+    Capture); overlay.png and overlay.gif, branches.csv, contrast.csv, summary.json and report.html; with several runs also
+    FOLDER/summary.csv. Nothing of a file's name or header is written or shown. A means of research, not a diagnosis.
+    """
+    from foreknow.cli.show import console, progress_bar, table  # noqa: PLC0415
+    from foreknow.files import display_name  # noqa: PLC0415
+
+    require_extra("angiography")
+    from foreknow.angiography.batch import enhance_many  # noqa: PLC0415
+    from foreknow.angiography.inputs import find_runs  # noqa: PLC0415
+
+    relationship = None if pixels.lower() == "auto" else _relationship(pixels)
+    inputs = find_runs(runs, output)
+    check_output(output)
+    with progress_bar() as bar:
+        task = bar.add_task("starting", total=len(inputs), unit="runs")
+        place = {source.name: index for index, source in enumerate(inputs)}
+        batch = enhance_many(
+            runs,
+            output,
+            relationship=relationship,
+            overwrite=overwrite,
+            report=report,
+            progress=lambda name, share: bar.update(task, completed=place[name] + share, description=name),
+            finished=lambda name: bar.update(task, completed=place[name] + 1, description=name),
+        )
+    columns = {"run": "left", "frames": "right", "vessels, %": "right", "CNR": "right", "branches": "right", "seconds": "right"}
+    rows = [
+        [one["name"], one["frames"], _percent(one["vessel_share"]), one["contrast_to_noise"], one["branches"], one["seconds"]]
+        for one in batch.summaries
+    ]
+    screen = console()
+    if rows:
+        screen.print(table(columns, rows))
+        hint = " (open report.html there)" if report else ""
+        screen.print(f"Results: {display_name(output)}{hint}", markup=False)
+    for one in batch.summaries:
+        for notice in cast("list[str]", one["notices"]):
+            say_error(f"{one['name']}: {notice}")
+    for failure in batch.failures:
+        say_error(failure.message)
+    code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
+    if code:
+        raise typer.Exit(code)
+
+
+def _percent(share: object) -> float | None:
+    return 100 * share if isinstance(share, float) else None
+
+
+def _relationship(pixels: str) -> "Relationship":
+    from foreknow.angiography.simulate import Relationship  # noqa: PLC0415
+    from foreknow.errors import ParameterError  # noqa: PLC0415
+
+    if pixels.upper() not in set(Relationship):
+        message = f"--pixels is lin, log or disp, not {pixels!r}"
+        raise ParameterError(message)
+    return Relationship(pixels.upper())
 
 
 @app.command()
@@ -47,12 +129,8 @@ def simulate(
     from foreknow.angiography.simulate import DisplaySettings, Relationship, RunSettings, ViewSettings  # noqa: PLC0415
     from foreknow.angiography.simulation_comparison import compare_to_file, read_frames  # noqa: PLC0415
     from foreknow.angiography.simulation_files import simulate_to_folder  # noqa: PLC0415
-    from foreknow.errors import ParameterError  # noqa: PLC0415
 
-    if pixels.upper() not in set(Relationship):
-        message = f"--pixels is lin, log or disp, not {pixels!r}"
-        raise ParameterError(message)
-    relationship = Relationship(pixels.upper())
+    relationship = _relationship(pixels)
     display = DisplaySettings(relationship, bits=8 if relationship is Relationship.DISPLAY else 12)
     settings = RunSettings(
         frames=frames, size=size, rate=rate, artery=artery, contrast=contrast, view=ViewSettings(angles=angles), display=display

@@ -1,0 +1,223 @@
+"""Runs from their files to their results; one that fails leaves the others alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from foreknow.angiography.inputs import RunInput, find_runs
+from foreknow.angiography.mask import vessel_mask
+from foreknow.angiography.pictures import window_of
+from foreknow.angiography.results import REPORT, RunResult, read_summary
+from foreknow.angiography.run_file import open_run
+from foreknow.angiography.separate import separate_run
+from foreknow.angiography.settings import EnhanceSettings
+from foreknow.angiography.simulate.detector import Relationship
+from foreknow.angiography.tree import vessel_tree
+from foreknow.errors import ForeknowError, ParameterError
+from foreknow.files import display_name, write_text_atomic
+from foreknow.files.staging import staged_folder
+
+TABLE = "summary.csv"
+_COLUMNS = (
+    "name", "status", "message", "kind", "frames", "width", "height", "frames_per_second", "pixel_intensity_relationship", "noise",
+    "vessel_share", "contrast_to_noise", "branches", "tree_length_px", "pan_px", "relative_duality_gap", "version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunFailure:
+    """A run that could not be separated.
+
+    Attributes:
+        name: that its results would have had.
+        message: one sentence that says why.
+        is_input: whether the run itself is to blame.
+    """
+
+    name: str
+    message: str
+    is_input: bool
+
+
+RunOutcome = RunResult | RunFailure
+
+
+def enhance_file(
+    path: str | Path,
+    folder: str | Path,
+    settings: EnhanceSettings | None = None,
+    *,
+    name: str = "run-001",
+    relationship: Relationship | None = None,
+    overwrite: bool = False,
+    report: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> RunResult:
+    """Separate one run and write its results; they appear together when all is done.
+
+    Args:
+        path: a DICOM file, TIFF, PNG or folder of pictures.
+        folder: of the results; made if it is not there.
+        settings: how to separate.
+        name: what sentences and results call the run; neither the file's name nor any field of it is written anywhere.
+        relationship: how values follow from exposure, if the file does not say.
+        overwrite: whether results of an earlier run are replaced.
+        report: whether report.html is written.
+        progress: told the share that is done, 0 to 1; may raise to stop.
+
+    Raises:
+        DataError: if the run cannot be read or separated (`InputFileError` for its file).
+        ParameterError: if there are results already and ``overwrite`` is not set.
+        OSError: if the results cannot be written.
+    """
+    final, settings = Path(folder), settings or EnhanceSettings()
+    if not overwrite:
+        _require_no_results([final])
+    start = time.perf_counter()
+    run = open_run(path, name, relationship)
+    with staged_folder(final) as staging, torch.no_grad():
+        attenuation = run.attenuation()
+        separation = separate_run(attenuation, run.opened, run.table.darkest, settings, name, progress)
+        window = window_of(attenuation, separation.area)
+        del attenuation
+        mask = vessel_mask(separation, settings)
+        tree = vessel_tree(mask.binary.numpy(), separation.vessels.numpy())
+        result = RunResult(name, final, run, separation, mask, tree, window, settings, time.perf_counter() - start)
+        result.write(staging)
+        if report:
+            from foreknow.angiography.report_page import write_run_report  # noqa: PLC0415  (libraries for pictures load slowly)
+
+            write_run_report(result, staging)
+    if not report:
+        (final / REPORT).unlink(missing_ok=True)  # that of an earlier run shows other results
+    return result
+
+
+@dataclass(frozen=True)
+class RunBatch:
+    """What became of many runs.
+
+    Attributes:
+        summaries: of those that were separated, as in ``summary.json``, in the order given.
+        failures: of those that were not.
+    """
+
+    summaries: tuple[dict[str, object], ...]
+    failures: tuple[RunFailure, ...]
+
+
+def enhance_many(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    settings: EnhanceSettings | None = None,
+    *,
+    relationship: Relationship | None = None,
+    overwrite: bool = False,
+    report: bool = True,
+    progress: Callable[[str, float], None] | None = None,
+    finished: Callable[[str], None] | None = None,
+) -> RunBatch:
+    """Separate runs and folders of runs one after the other, each into ``out_dir/run-001`` and so on.
+
+    With several runs also ``out_dir/summary.csv`` is written.
+
+    Args:
+        paths: files and folders.
+        out_dir: folder of the results.
+        settings: how to separate.
+        relationship: how values follow from exposure, if the files do not say.
+        overwrite: whether results of an earlier run are replaced.
+        report: whether each run gets its report.html.
+        progress: told the name of a run and the share of it that is done.
+        finished: told the name of each run when it is done, well or not.
+
+    Raises:
+        InputFileError: if a path does not exist or there are no runs.
+        ParameterError: if there are results already and ``overwrite`` is not set; before any work.
+    """
+    out = Path(out_dir)
+    inputs = find_runs(paths, out)
+    if not overwrite:
+        _require_no_results([out / source.name for source in inputs])
+    summaries: list[dict[str, object]] = []
+    failures: list[RunFailure] = []
+    try:
+        for source in inputs:
+            tell = None if progress is None else _teller(progress, source.name)
+            outcome = _one(source, out, settings, relationship, overwrite=overwrite, report=report, progress=tell)
+            if isinstance(outcome, RunFailure):
+                failures.append(outcome)
+            else:
+                summaries.append(outcome.summary())
+            del outcome  # its layers are large
+            if finished is not None:
+                finished(source.name)
+    finally:
+        if len(inputs) > 1:
+            _write_table(out, summaries, failures)
+    return RunBatch(tuple(summaries), tuple(failures))
+
+
+def _teller(progress: Callable[[str, float], None], name: str) -> Callable[[float], None]:
+    return lambda share: progress(name, share)
+
+
+def _one(
+    source: RunInput,
+    out: Path,
+    settings: EnhanceSettings | None,
+    relationship: Relationship | None,
+    *,
+    overwrite: bool,
+    report: bool,
+    progress: Callable[[float], None] | None,
+) -> RunOutcome:
+    try:
+        return enhance_file(
+            source.path,
+            out / source.name,
+            settings,
+            name=source.name,
+            relationship=relationship,
+            overwrite=overwrite,
+            report=report,
+            progress=progress,
+        )
+    except ForeknowError as error:
+        return RunFailure(source.name, str(error), is_input=True)
+    except MemoryError:
+        message = f"{source.name} needs more memory than there is; give fewer frames"
+        return RunFailure(source.name, message, is_input=False)
+    except OSError as error:
+        message = f"{source.name} could not be finished: {error.strerror or 'an error of the system'}"
+        return RunFailure(source.name, message, is_input=False)
+    except Exception as error:  # noqa: BLE001  (one run must not stop the others; the text of an error may quote the file)
+        return RunFailure(source.name, f"{source.name} failed by a fault of foreknow ({type(error).__name__})", is_input=False)
+
+
+def _require_no_results(folders: Sequence[Path]) -> None:
+    taken = [folder for folder in folders if read_summary(folder) is not None or (folder.exists() and not folder.is_dir())]
+    if taken:
+        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+        message = (
+            f"{display_name(taken[0])}{more} holds results already; add --overwrite to replace them, or choose another folder (-o)"
+        )
+        raise ParameterError(message)
+
+
+def _write_table(out: Path, summaries: Sequence[dict[str, object]], failures: Sequence[RunFailure]) -> None:
+    rows: list[dict[str, object]] = [{**summary, "status": "ok", "message": ""} for summary in summaries]
+    rows += [{"name": failure.name, "status": "failed", "message": failure.message} for failure in failures]
+    rows.sort(key=lambda row: str(row["name"]))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([["n/a" if row.get(column) is None else row[column] for column in _COLUMNS] for row in rows])
+    write_text_atomic(out / TABLE, text.getvalue())

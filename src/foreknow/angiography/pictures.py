@@ -1,0 +1,76 @@
+"""Frames as pictures: one window for all frames, vessels in colour over them, a film."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+_COLOUR = np.array([255.0, 96.0, 32.0], dtype=np.float32)
+_STRENGTH = 0.75
+_FILM_SIDE = 512
+_SAMPLES = 2**20
+
+
+@dataclass(frozen=True)
+class Window:
+    """From attenuation to grey: one for a whole run, so that it does not flicker.
+
+    Attributes:
+        low: attenuation shown white.
+        high: attenuation shown black.
+    """
+
+    low: float
+    high: float
+
+    def grey(self, attenuation: Tensor) -> NDArray[np.uint8]:
+        """Grey values, dark where attenuation is high."""
+        scaled = (self.high - attenuation) / max(self.high - self.low, 1e-9)
+        grey: NDArray[np.uint8] = (255 * scaled.clamp(0, 1)).round().byte().numpy()
+        return grey
+
+
+def window_of(attenuation: Tensor, area: Tensor, share: float = 0.005) -> Window:
+    """The window that shows all of a run but the darkest and brightest ``share`` of what was exposed."""
+    values = attenuation[:, area].flatten()
+    values = values[:: max(1, -(-values.numel() // _SAMPLES))]
+    low, high = (float(value) for value in np.quantile(values.numpy(), (share, 1 - share)))
+    return Window(low, high)
+
+
+def overlay(attenuation: Tensor, soft: Tensor, window: Window) -> NDArray[np.uint8]:
+    """A frame (height, width) in grey with its vessels in colour, (height, width, 3)."""
+    grey = window.grey(attenuation).astype(np.float32)[..., None]
+    opacity = _STRENGTH * soft.numpy()[..., None]
+    mixed: NDArray[np.uint8] = ((1 - opacity) * grey + opacity * _COLOUR).round().astype(np.uint8)
+    return mixed
+
+
+def encode_png(picture: NDArray[np.uint8]) -> bytes:
+    """PNG without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=False, compress_level=4)
+    return buffer.getvalue()
+
+
+def write_film(path: Path, attenuation: Tensor, soft: Tensor, window: Window, rate: float | None) -> None:
+    """An endless GIF: the run beside the run with its vessels in colour; sides are halved until one is at most 512."""
+    step = max(1, -(-max(attenuation.shape[1:]) // _FILM_SIDE))
+    pictures = _film(attenuation[:, ::step, ::step], soft[:, ::step, ::step], window)
+    first = next(pictures)
+    milliseconds = max(20, round(1000 / (rate or 15.0) / 10) * 10)  # GIF counts in hundredths of a second
+    first.save(path, format="GIF", save_all=True, append_images=pictures, duration=milliseconds, loop=0, optimize=False)
+
+
+def _film(attenuation: Tensor, soft: Tensor, window: Window) -> Iterator[Image.Image]:
+    for frame, weight in zip(attenuation, soft, strict=True):
+        plain = np.repeat(window.grey(frame)[..., None], 3, axis=-1)
+        both = np.concatenate((plain, overlay(frame, weight, window)), axis=1)
+        yield Image.fromarray(both).quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

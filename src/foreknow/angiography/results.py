@@ -1,0 +1,228 @@
+"""What is known of a run after its separation, and the files that say it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from pydicom.uid import generate_uid
+
+from foreknow.angiography.contrast import contrast_to_noise, maximum_opacity
+from foreknow.angiography.mask import VesselMask
+from foreknow.angiography.pictures import Window, encode_png, overlay, write_film
+from foreknow.angiography.run_file import RunFile
+from foreknow.angiography.separate import Separation
+from foreknow.angiography.settings import EnhanceSettings
+from foreknow.angiography.tree import VesselTree
+from foreknow.files import write_json_atomic
+from foreknow.files.dicom import DerivedSettings, write_derived
+
+VESSELS, BACKGROUND, SOFT, MASK, OPACITY = "vessels.tif", "background.tif", "soft_mask.tif", "mask.tif", "maximum_opacity.tif"
+VESSELS_DICOM, BACKGROUND_DICOM, MASK_DICOM = "vessels.dcm", "background.dcm", "mask.dcm"
+OVERLAY, OPACITY_PICTURE, FILM = "overlay.png", "maximum_opacity.png", "overlay.gif"
+BRANCHES, CONTRAST, SUMMARY, REPORT = "branches.csv", "contrast.csv", "summary.json", "report.html"
+TOOL = "foreknow angiography enhance"
+DISCLAIMER = "A means of research, not a diagnosis: thin, faint or still vessels may be missing; look at the run itself."
+_UNIT = 1000.0  # stored values of derived frames are thousandths of attenuation
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One separated run.
+
+    Attributes:
+        name: of its results.
+        folder: where they are.
+        run: the run as it was read.
+        separation: its layers.
+        mask: where vessels are.
+        tree: what the frame with most vessels shows.
+        window: for all frames.
+        settings: how it was separated.
+        seconds: wall-clock time of the separation.
+    """
+
+    name: str
+    folder: Path
+    run: RunFile
+    separation: Separation = field(repr=False)
+    mask: VesselMask = field(repr=False)
+    tree: VesselTree = field(repr=False)
+    window: Window
+    settings: EnhanceSettings
+    seconds: float
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences that the user should read."""
+        return (*self.run.notices, *self.separation.notices)
+
+    @property
+    def vessel_share(self) -> float:
+        """Share of exposed pixels in the mask, over all frames."""
+        return float(self.mask.binary[:, self.separation.area].float().mean())
+
+    def contrast_to_noise(self) -> float | None:
+        """Median over frames of the CNR of the vessel layer on its own mask; None without vessels."""
+        values = contrast_to_noise(self.separation.vessels, self.mask.binary, self.separation.area.expand_as(self.mask.binary))
+        values = values[values.isfinite()]
+        return float(values.median()) if len(values) else None
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``: numbers, strings and None only, nothing of the file's name or header."""
+        run, found = self.run, self.separation
+        cnr = self.contrast_to_noise()
+        return {
+            "tool": TOOL,
+            "version": version("foreknow"),
+            "disclaimer": DISCLAIMER,
+            "name": self.name,
+            "kind": run.kind,
+            "frames": run.frames,
+            "height": run.height,
+            "width": run.width,
+            "frames_per_second": _rounded(run.rate),
+            "pixel_mm_at_detector": _rounded(run.spacing[0] if run.spacing else None),
+            "pixel_intensity_relationship": run.table.relationship.value,
+            "exposed_share": _rounded(float(found.area.float().mean())),
+            "noise": _rounded(found.noise),
+            "vessel_share": _rounded(self.vessel_share),
+            "vessel_layer_mean": _rounded(float(found.vessels.mean())),
+            "vessel_layer_99_9_percent": _rounded(_high(found.vessels.numpy())),
+            "mask_threshold": _rounded(self.mask.threshold),
+            "contrast_to_noise": _rounded(cnr),
+            "tree_frame": self.tree.frame + 1,
+            "branches": len(self.tree.branches),
+            "tree_length_px": _rounded(self.tree.length),
+            "pan_px": _rounded(found.pan.reach),
+            "notices": list(self.notices),
+            "model": found.formula,
+            "background_directions": found.directions,
+            "relative_duality_gap": found.certificate,
+            "iterations": found.iterations,
+            "converged": found.converged,
+            "seconds": _rounded(self.seconds),
+            "settings": asdict(self.settings),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write all files but the report into ``folder``, the summary last."""
+        self._write_layers(folder)
+        self._write_dicom(folder)
+        attenuation = self.separation.vessels + self.separation.background
+        frame = self.tree.frame
+        (folder / OVERLAY).write_bytes(encode_png(overlay(attenuation[frame], self.mask.shown[frame], self.window)))
+        (folder / OPACITY_PICTURE).write_bytes(encode_png(self.opacity_picture()))
+        write_film(folder / FILM, attenuation, self.mask.shown, self.window, self.run.rate)
+        (folder / BRANCHES).write_text(self._branches(), encoding="utf-8", newline="")
+        (folder / CONTRAST).write_text(self._contrast(), encoding="utf-8", newline="")
+        write_json_atomic(folder / SUMMARY, self.summary())
+
+    def opacity_picture(self) -> NDArray[np.uint8]:
+        """The maximum opacity, dark vessels on white."""
+        opacity = maximum_opacity(self.separation.vessels)
+        top = max(4 * self.mask.threshold, _high(opacity.numpy()))
+        return Window(0.0, top).grey(opacity)
+
+    def _write_layers(self, folder: Path) -> None:
+        found = self.separation
+        layers: dict[str, NDArray[Any]] = {
+            VESSELS: found.vessels.numpy(),
+            BACKGROUND: found.background.numpy(),
+            SOFT: (255 * self.mask.soft).round().byte().numpy(),
+            MASK: 255 * self.mask.binary.byte().numpy(),
+            OPACITY: maximum_opacity(found.vessels).numpy(),
+        }
+        for name, layer in layers.items():
+            arguments = {"level": 1}
+            tifffile.imwrite(
+                folder / name, layer, compression="zlib", compressionargs=arguments, photometric="minisblack", metadata=None
+            )
+
+    def _write_dicom(self, folder: Path) -> None:
+        found, study = self.separation, generate_uid()
+        low = float(found.background.amin())
+        top = max(1.0, _UNIT * max(4 * self.mask.threshold, _high(found.vessels.numpy())))
+        centre, width = _UNIT * (self.window.low + self.window.high) / 2, _UNIT * (self.window.high - self.window.low)
+        layers = (
+            (VESSELS_DICOM, "Vessel layer", _stored(found.vessels.numpy(), 0.0), 0.0, (top / 2, top)),
+            (BACKGROUND_DICOM, "Background layer", _stored(found.background.numpy(), low), _UNIT * low, (centre, max(1.0, width))),
+            (MASK_DICOM, "Vessel mask", 255 * self.mask.binary.byte().numpy(), 0.0, (127.5, 255.0)),
+        )
+        for number, (name, series, frames, intercept, window) in enumerate(layers, start=1):
+            unit = "" if name == MASK_DICOM else " Values: attenuation x 1000."
+            derivation = (
+                f"{TOOL} {version('foreknow')}: {series.lower()} of {self.run.frames} frames, {found.formula}.{unit} "
+                "Not for diagnosis."
+            )
+            settings = DerivedSettings(
+                series, derivation, version("foreknow"), self.run.seconds, 1.0, intercept, window, self.run.lossy, number
+            )
+            write_derived(folder / name, frames, settings, study)
+
+    def _branches(self) -> str:
+        rows = [
+            [
+                branch.number,
+                f"{branch.length:.2f}",
+                f"{branch.width:.2f}",
+                f"{branch.contrast.max():.5f}",
+                branch.peak_frame + 1,
+                "n/a" if self.run.seconds is None else f"{self.run.seconds[branch.peak_frame]:.4f}",
+            ]
+            for branch in self.tree.branches
+        ]
+        return _table(["branch", "length_px", "width_px", "peak_attenuation", "peak_frame", "peak_s"], rows)
+
+    def _contrast(self) -> str:
+        seconds = self.run.seconds
+        areas = self.mask.binary.sum(dim=(1, 2)).tolist()
+        rows = [
+            [
+                frame + 1,
+                "n/a" if seconds is None else f"{seconds[frame]:.4f}",
+                areas[frame],
+                *(f"{branch.contrast[frame]:.5f}" for branch in self.tree.branches),
+            ]
+            for frame in range(self.run.frames)
+        ]
+        return _table(["frame", "s", "mask_px", *(f"branch_{branch.number}" for branch in self.tree.branches)], rows)
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """What an earlier run wrote as ``summary.json``; None if there is none that this program wrote."""
+    try:
+        content = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("tool") == TOOL else None
+
+
+def _stored(layer: NDArray[np.float32], low: float) -> NDArray[np.uint16]:
+    return np.clip(np.round((layer - low) * _UNIT), 0, 2**16 - 1).astype(np.uint16)
+
+
+def _high(layer: NDArray[np.float32]) -> float:
+    """The value that a thousandth of the entries exceed."""
+    values = layer.ravel()
+    return float(np.quantile(values[:: max(1, values.size // 2**22)], 0.999))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(f"{value:.6g}")
+
+
+def _table(columns: list[str], rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
