@@ -27,6 +27,9 @@ def separate(
     minimum_level: Annotated[
         float | None, typer.Option("--minimum-level", metavar="DB", help="Least level of a crackle over the breath around it, dB.")
     ] = None,
+    wheezes: Annotated[
+        bool, typer.Option("--wheezes", help="Separate wheezes, rhonchi and stridor too: wheezes.wav, a third part.")
+    ] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each recording.")] = True,
     jobs: Jobs = 0,
     device: Device = "cpu",
@@ -34,8 +37,9 @@ def separate(
 ) -> None:
     """Separate crackles from breath sound; count and measure the crackles.
 
-    FOLDER/NAME/ gets crackles.wav and breath.wav (they sum to the recording), events.csv, labels.txt for Audacity, summary.json and
-    report.html; with several recordings FOLDER/summary.csv. A screening aid, not a diagnosis.
+    FOLDER/NAME/ gets crackles.wav and breath.wav (they sum to the recording), events.csv, breaths.csv, labels.txt for Audacity,
+    raven.txt, summary.json and report.html; with --wheezes also wheezes.wav, a third part of the sum, and fundamentals.csv; with
+    several recordings FOLDER/summary.csv. A screening aid, not a diagnosis.
     """
     from dataclasses import replace  # noqa: PLC0415
 
@@ -44,12 +48,15 @@ def separate(
     from foreknow.files import display_name, parse_channel  # noqa: PLC0415
     from foreknow.lung.batch import find_recordings, separate_many  # noqa: PLC0415
     from foreknow.lung.settings import SeparationSettings  # noqa: PLC0415
+    from foreknow.lung.wheeze_settings import WheezeSettings  # noqa: PLC0415
 
     require_extra("lung")
     choice, place = parse_channel(channel), check_device(device)
     settings = SeparationSettings()
     if minimum_level is not None:
         settings = replace(settings, minimum_level_db=minimum_level)
+    if wheezes:
+        settings = replace(settings, wheezes=WheezeSettings())
     lengths = lengths_of(find_recordings(recordings, output))
     check_output(output)
     with show_progress(lengths) as watch:
@@ -76,6 +83,9 @@ def separate(
         "coarse": "right",
     }
     rows = [[r.name, r.seconds, len(r.crackles), r.per_minute, r.count("fine"), r.count("coarse")] for r in batch.results]
+    if wheezes:
+        columns |= {"wheezes": "right"}
+        rows = [[*row, len(r.wheezes or ())] for row, r in zip(rows, batch.results, strict=True)]
     screen = console()
     if rows:
         screen.print(table(columns, rows))
@@ -93,6 +103,22 @@ def separate(
     code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
     if code:
         raise typer.Exit(code)
+
+
+@app.command()
+def features(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results of foreknow lung separate.", show_default=False)],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> None:
+    """Collect the numbers of separated recordings in one CSV file (-o), a line a recording, for statistics."""
+    from foreknow.cli.show import console  # noqa: PLC0415
+    from foreknow.files import display_name  # noqa: PLC0415
+    from foreknow.lung.features import write_features  # noqa: PLC0415
+
+    require_extra("lung")
+    count = write_features(folders, output, overwrite=overwrite)
+    console().print(f"{display_name(output)}: {count} recordings", markup=False)
 
 
 @app.command()

@@ -13,6 +13,8 @@ from foreknow.lung.separate_file import separate_file
 from foreknow.lung.separation import CrackleSeparator
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.task import Failure
+from foreknow.lung.wheeze_settings import WheezeSettings
+from foreknow.lung.wheezes import Wheeze, find_wheezes
 
 __all__ = [
     "BatchResult",
@@ -24,8 +26,11 @@ __all__ = [
     "Respiration",
     "Separation",
     "SeparationSettings",
+    "Wheeze",
+    "WheezeSettings",
     "find_breaths",
     "find_crackles",
+    "find_wheezes",
     "separate",
     "separate_batch",
     "separate_file",

@@ -9,7 +9,7 @@ from typing import Any
 
 from foreknow.errors import InputFileError
 from foreknow.files import ChannelChoice, InputFile, collect_audio, display_name, write_text_atomic
-from foreknow.lung.results import BREATH, CRACKLES, RecordingResult, read_summary
+from foreknow.lung.results import BREATH, CRACKLES, WHEEZES, RecordingResult, read_summary
 from foreknow.lung.separate_file import require_no_results
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.task import Failure, Outcome, Task
@@ -19,7 +19,8 @@ TABLE = "summary.csv"
 _COLUMNS = (
     "name", "recording", "status", "message", "duration_s", "rate_hz", "crackles", "crackles_per_minute", "fine", "coarse",
     "median_idw_ms", "median_2cd_ms", "median_ldw_ms", "breath_reliability", "breaths", "breaths_per_minute", "crackles_per_breath",
-    "inspiration_crackles", "expiration_crackles", "clipped_share", "silent_share", "notices", "version",
+    "inspiration_crackles", "expiration_crackles", "wheeze", "rhonchus", "stridor", "polyphonic", "wheeze_share",
+    "median_fundamental_hz", "clipped_share", "silent_share", "notices", "version",
 )  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def find_recordings(paths: Sequence[str | Path], out_dir: Path) -> list[InputFil
 
 
 def _is_part(path: Path) -> bool:
-    return path.name in {CRACKLES, BREATH} and read_summary(path.parent) is not None
+    return path.name in {CRACKLES, BREATH, WHEEZES} and read_summary(path.parent) is not None
 
 
 def _write_table(out: Path, failures: tuple[Failure, ...]) -> None:

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foreknow.errors import DataError, ShapeError
-from foreknow.lung.crackle_stream import CrackleStream
 from foreknow.lung.events import Crackle
+from foreknow.lung.part_stream import PartStream
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.threads import one_thread
+from foreknow.lung.wheeze_table import with_phase
+from foreknow.lung.wheezes import Wheeze
 
 MINIMUM_SECONDS = 0.25
 _BLOCK = 2**16
@@ -27,15 +29,19 @@ class Separation:
 
     Attributes:
         crackles: the crackle part, (n,), of the dtype of the recording, on the CPU.
-        breath: recording minus crackles, (n,).
+        breath: recording minus crackles and wheezes, (n,).
         events: the crackles in order of time.
         respiration: the breaths, as far as loudness tells.
+        wheezes: the wheeze part, (n,), zero if wheezes were not sought.
+        wheeze_events: the wheezes in order of onset.
     """
 
     crackles: Tensor
     breath: Tensor
     events: tuple[Crackle, ...]
     respiration: Respiration = field(default_factory=Respiration)
+    wheezes: Tensor = field(default_factory=lambda: torch.zeros(0))
+    wheeze_events: tuple[Wheeze, ...] = ()
 
 
 def separate(
@@ -67,12 +73,15 @@ def separate(
         message = f"the recording has {int((~torch.isfinite(signal)).sum())} samples that are NaN or infinite; repair or cut them"
         raise DataError(message)
     with one_thread(), torch.no_grad():
-        stream = CrackleStream(settings or SeparationSettings(), rate, device)
+        chosen = settings or SeparationSettings()
+        stream = PartStream(chosen, rate, device)
         blocks = signal.detach().to(device="cpu", dtype=torch.float64).split(_BLOCK)
-        parts = [stream.push(block)[1] for block in blocks]
-        crackles = torch.cat([*parts, stream.finish()[1]])
-    crackles = crackles.clone().to(signal.dtype)
-    return Separation(crackles, signal.detach().cpu() - crackles, stream.events, stream.respiration)
+        parts = [*(stream.push(block)[1:] for block in blocks), stream.finish()[1:]]
+        crackles, wheezes = (torch.cat(pieces).to(signal.dtype) for pieces in zip(*parts, strict=True))
+    respiration, found = stream.respiration, () if stream.wheezes is None else stream.wheezes.events
+    events = with_phase(found, respiration, chosen.wheezes) if chosen.wheezes is not None else ()
+    breath = signal.detach().cpu() - crackles - wheezes
+    return Separation(crackles.clone(), breath, stream.crackles.events, respiration, wheezes, events)
 
 
 def separate_batch(

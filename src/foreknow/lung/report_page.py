@@ -13,7 +13,8 @@ from foreknow.files import display_name, open_audio, write_text_atomic
 from foreknow.lung.breath_table import count_by_breath
 from foreknow.lung.events import Crackle
 from foreknow.lung.respiration import RELIABLE
-from foreknow.lung.results import BREATH, CRACKLES, EVENTS, REPORT, RecordingResult
+from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FUNDAMENTALS, REPORT, WHEEZES, RecordingResult
+from foreknow.lung.wheeze_table import count_wheezes
 from foreknow.report import Audio, Block, Facts, Figure, Notice, Report, Section, Table, Text
 from foreknow.report.sound import Mark, Track, close_figure, sound_figure
 
@@ -44,6 +45,7 @@ class _Excerpt:
     recording: Tensor
     crackles: Tensor
     breath: Tensor
+    wheezes: Tensor | None
 
     def holds(self, crackle: Crackle) -> bool:
         return self.start <= crackle.onset < self.end
@@ -69,7 +71,10 @@ def recording_report(result: RecordingResult, folder: Path, truth: Truth | None 
     close = _close_look(result, excerpt)
     if close is not None:
         report.add(close)
-    return report.add(_table(result), _making(result))
+    report.add(_table(result))
+    if result.wheezes is not None:
+        report.add(_wheezes(result))
+    return report.add(_making(result))
 
 
 def _numbers(result: RecordingResult) -> Section:
@@ -133,6 +138,8 @@ def _sounds(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -> 
     if excerpt.end - excerpt.start < result.seconds - 1e-6:
         section.add(Text(f"Sound and pictures show the minute with the most crackles: {_span(excerpt)} of {result.seconds:.0f} s."))
     sounds = [("recording", excerpt.recording, ""), ("crackles", excerpt.crackles, CRACKLES), ("breath", excerpt.breath, BREATH)]
+    if excerpt.wheezes is not None:
+        sounds.insert(2, ("wheezes", excerpt.wheezes, WHEEZES))
     if truth is not None:
         sounds.insert(2, ("crackles, truth", _cut(truth.crackles, result.rate, excerpt), ""))
     return section.add(*(Audio(samples, result.rate, label, gain, full) for label, samples, full in sounds))
@@ -141,6 +148,8 @@ def _sounds(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -> 
 def _pictures(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -> Section:
     found = _marks(result.crackles, excerpt, "found, " if truth else "")
     tracks = [Track("recording", excerpt.recording), Track("crackles", excerpt.crackles, found), Track("breath", excerpt.breath)]
+    if excerpt.wheezes is not None:
+        tracks.insert(2, Track("wheezes", excerpt.wheezes, _wheeze_marks(result, excerpt)))
     if truth is not None:
         marks = _marks(truth.events, excerpt, "true, ")
         tracks.insert(2, Track("crackles, truth", _cut(truth.crackles, result.rate, excerpt), marks))
@@ -187,19 +196,32 @@ def _table(result: RecordingResult) -> Section:
     return Section("Every crackle", Table(columns, rows, limit=100, full=EVENTS), text)
 
 
+def _wheezes(result: RecordingResult) -> Section:
+    count = count_wheezes(result.wheezes, result.respiration, result.seconds)
+    rows: list[list[str | float | int]] = [
+        [round(w.onset, 3), round(w.duration, 3), w.kind, w.fundamental, w.hertz[0], w.hertz[-1], w.harmonics, w.voices, w.level_db]
+        for w in result.wheezes or ()
+    ]
+    columns = ["onset, s", "duration, s", "kind", "fundamental, Hz", "first, Hz", "last, Hz", "harmonics", "voices", "level, dB"]
+    text = Text("Level: wheeze part over breath part while it lasts. Voices: fundamentals at once; more than one is polyphonic.")
+    facts = Facts({name.replace("_", " "): value for name, value in count.items()})
+    return Section("Wheezes, rhonchi, stridor", facts, Table(columns, rows, limit=100, full=FUNDAMENTALS), text)
+
+
 def _making(result: RecordingResult) -> Section:
     facts: dict[str, str | int | float | bool | None] = {
         "recording": f"{result.seconds:.2f} s at {result.rate} Hz, {result.encoding}",
         "crackles sought at": f"{result.working_rate} Hz, so below {result.working_rate // 2} Hz",
         "clipped samples": f"{100 * result.quality.clipped_fraction:.2g} %",
         "digital silence": f"{100 * result.quality.silent_fraction:.2g} %",
-        **{f"setting {name}": value for name, value in asdict(result.settings).items()},
+        **{f"setting {name}": str(value) if isinstance(value, dict) else value for name, value in asdict(result.settings).items()},
         **{name: value for name, value in result.convergence.items() if isinstance(value, (int, float, str))},
     }
+    parts = " + ".join([CRACKLES, BREATH] if result.wheezes is None else [CRACKLES, WHEEZES, BREATH])
     blocks: list[Block] = [Facts(facts)]
     if result.formula:
         blocks.append(Text(f"Model: {result.formula}"))
-    blocks.append(Text("The recording is the sum of the two parts: crackles.wav + breath.wav give it back."))
+    blocks.append(Text(f"The recording is the sum of its parts: {parts} give it back."))
     return Section("How it was made", *blocks)
 
 
@@ -209,7 +231,9 @@ def _read_excerpt(result: RecordingResult, folder: Path) -> _Excerpt:
         start = _densest(result.crackles, result.seconds)
         end = start + _EXCERPT
     crackles, breath = (_read(folder / name, start, end) for name in (CRACKLES, BREATH))
-    return _Excerpt(start, end, crackles + breath, crackles, breath)
+    wheezes = None if result.wheezes is None else _read(folder / WHEEZES, start, end)
+    recording = crackles + breath if wheezes is None else crackles + breath + wheezes
+    return _Excerpt(start, end, recording, crackles, breath, wheezes)
 
 
 def _densest(crackles: Sequence[Crackle], seconds: float) -> float:
@@ -249,6 +273,11 @@ def _marks(crackles: Sequence[Crackle], excerpt: _Excerpt, prefix: str) -> list[
         for c in crackles
         if excerpt.holds(c)
     ]
+
+
+def _wheeze_marks(result: RecordingResult, excerpt: _Excerpt) -> list[Mark]:
+    inside = (w for w in result.wheezes or () if excerpt.start <= w.onset < excerpt.end)
+    return [Mark(w.onset - excerpt.start, min(w.end, excerpt.end) - excerpt.start, w.kind) for w in inside]
 
 
 def _span(excerpt: _Excerpt) -> str:

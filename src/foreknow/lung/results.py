@@ -7,15 +7,29 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from foreknow.files import Event, SignalQuality, display_name, write_audacity_labels, write_events_csv, write_json_atomic
+from foreknow.files import (
+    Event,
+    SignalQuality,
+    display_name,
+    write_audacity_labels,
+    write_events_csv,
+    write_json_atomic,
+    write_text_atomic,
+)
+from foreknow.files.raven import write_raven_table
 from foreknow.lung.breath_table import PHASE_FEATURES, TIMING, count_by_breath, phase_events, timing
 from foreknow.lung.events import Crackle
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
+from foreknow.lung.wheeze_table import WHEEZE_FEATURES, count_wheezes, fundamentals_csv, wheeze_events
+from foreknow.lung.wheezes import Wheeze
 
 CRACKLES, BREATH, EVENTS, LABELS = "crackles.wav", "breath.wav", "events.csv", "labels.txt"
-BREATHS, SUMMARY, REPORT = "breaths.csv", "summary.json", "report.html"
-FILES = (CRACKLES, BREATH, EVENTS, BREATHS, LABELS, SUMMARY, REPORT)
+BREATHS, RAVEN = "breaths.csv", "raven.txt"
+WHEEZES, FUNDAMENTALS = "wheezes.wav", "fundamentals.csv"
+SUMMARY, REPORT = "summary.json", "report.html"
+FILES = (CRACKLES, BREATH, EVENTS, BREATHS, LABELS, RAVEN, SUMMARY, REPORT)
+WHEEZE_FILES = (WHEEZES, FUNDAMENTALS)  # only where wheezes are sought
 FEATURES = ("peak_s", "idw_ms", "2cd_ms", "ldw_ms", "polarity", "amplitude", "energy", "level_db")
 TOOL = "foreknow lung separate"
 DISCLAIMER = "A screening aid, not a diagnosis: counts depend on the recorder, the place and the noise; listen to the parts."
@@ -42,6 +56,7 @@ class RecordingResult:
         version: of foreknow.
         seed: of random numbers.
         respiration: the breaths, as far as loudness tells.
+        wheezes: the wheezes in order of onset; None if they were not sought.
     """
 
     name: str
@@ -60,6 +75,7 @@ class RecordingResult:
     version: str
     seed: int = 0
     respiration: Respiration = field(default_factory=Respiration)
+    wheezes: tuple[Wheeze, ...] | None = None
 
     @property
     def per_minute(self) -> float:
@@ -96,6 +112,7 @@ class RecordingResult:
             "median_2cd_ms": self.median_milliseconds("two_cycle_duration"),
             "median_ldw_ms": self.median_milliseconds("largest_deflection_width"),
             **count_by_breath(self.crackles, self.respiration),
+            **count_wheezes(self.wheezes, self.respiration, self.seconds),
             "clipped_share": quality.clipped_fraction,
             "silent_share": quality.silent_fraction,
             "rms": quality.rms,
@@ -109,8 +126,14 @@ class RecordingResult:
 
     def write_tables(self, folder: Path) -> None:
         """Write events, labels and summary into ``folder``, the summary last: where it is, all else is complete."""
-        events = crackle_events(self.crackles, self.respiration)
-        write_events_csv(folder / EVENTS, events, (*FEATURES, *TIMING))
+        wheezes = self.wheezes or ()
+        events = crackle_events(self.crackles, self.respiration) + wheeze_events(wheezes, self.respiration)
+        events.sort(key=lambda event: event.onset)
+        columns = (*FEATURES, *TIMING) if self.wheezes is None else (*FEATURES, *WHEEZE_FEATURES, *TIMING)
+        write_events_csv(folder / EVENTS, events, columns)
+        write_raven_table(folder / RAVEN, events, self.working_rate / 2)
+        if self.wheezes is not None:
+            write_text_atomic(folder / FUNDAMENTALS, fundamentals_csv(wheezes))
         write_events_csv(folder / BREATHS, phase_events(self.crackles, self.respiration), PHASE_FEATURES)
         write_audacity_labels(folder / LABELS, events)
         write_json_atomic(folder / SUMMARY, self.summary())
@@ -141,7 +164,7 @@ def crackle_events(crackles: Sequence[Crackle], respiration: Respiration | None 
 
 def existing_results(folder: Path) -> list[str]:
     """The names of results that are in ``folder``."""
-    return [name for name in FILES if (folder / name).exists()]
+    return [name for name in (*FILES, *WHEEZE_FILES) if (folder / name).exists()]
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

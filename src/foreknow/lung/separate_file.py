@@ -1,6 +1,7 @@
 """One recording from its file to its results, block by block."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,13 +22,14 @@ from foreknow.files import (
     open_audio,
 )
 from foreknow.files.staging import staged_folder
-from foreknow.lung.crackle_stream import CrackleStream
 from foreknow.lung.exact_parts import encoding_of_parts, store_parts
+from foreknow.lung.part_stream import PartStream
 from foreknow.lung.recording import MINIMUM_SECONDS
 from foreknow.lung.respiration import Respiration
-from foreknow.lung.results import BREATH, CRACKLES, REPORT, RecordingResult, existing_results
+from foreknow.lung.results import BREATH, CRACKLES, REPORT, WHEEZE_FILES, WHEEZES, RecordingResult, existing_results
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.threads import one_thread
+from foreknow.lung.wheeze_table import with_phase
 
 _BLOCK = 2**16
 
@@ -50,8 +52,9 @@ def separate_file(
     """Separate a sound file of any length into crackles and breath sound, in memory that does not grow with its length.
 
     Writes ``out_dir/name/``: crackles.wav and breath.wav (same rate and bit depth as the recording; they sum to it exactly where it
-    is stored as integers), events.csv, breaths.csv, labels.txt (Audacity), summary.json and report.html. They appear together when
-    all is done.
+    is stored as integers), events.csv, breaths.csv, labels.txt (Audacity), raven.txt, summary.json and report.html. They appear
+    together when all is done. Where ``settings.wheezes`` is set, wheezes.wav is a third part, and fundamentals.csv holds their
+    course.
 
     Args:
         path: the recording.
@@ -83,26 +86,31 @@ def separate_file(
         torch.random.fork_rng(devices=cuda),
     ):
         torch.manual_seed(seed)
-        stream = CrackleStream(settings, reader.rate, device)
+        stream = PartStream(settings, reader.rate, device)
         quality = _write_parts(reader, stream, staging, progress)
-        crackles = () if quality.is_silent else stream.events
+        crackles = () if quality.is_silent else stream.crackles.events
+        respiration = Respiration() if quality.is_silent else stream.respiration
+        wheezes = None
+        if settings.wheezes is not None and stream.wheezes is not None:
+            wheezes = () if quality.is_silent else with_phase(stream.wheezes.events, respiration, settings.wheezes)
         result = RecordingResult(
             name=folder.name,
             source=source,
             folder=folder,
             seconds=reader.frames_read / reader.rate,
             rate=reader.rate,
-            working_rate=stream.working_rate,
+            working_rate=stream.crackles.working_rate,
             encoding=reader.info.encoding,
             crackles=crackles,
             quality=quality,
             notices=_notices(reader, quality, source),
-            convergence=_plain(getattr(stream.separator, "report", None)),
-            formula=str(stream.separator.model),
+            convergence=_convergence(stream),
+            formula=_formula(stream),
             settings=settings,
             version=version("foreknow"),
             seed=seed,
-            respiration=Respiration() if quality.is_silent else stream.respiration,
+            respiration=respiration,
+            wheezes=wheezes,
         )
         if report:
             from foreknow.lung.report_page import write_recording_report  # noqa: PLC0415  (libraries for pictures load slowly)
@@ -111,6 +119,9 @@ def separate_file(
         result.write_tables(staging)
     if not report:
         (folder / REPORT).unlink(missing_ok=True)  # that of an earlier run shows other results
+    if wheezes is None:
+        for stale in WHEEZE_FILES:
+            (folder / stale).unlink(missing_ok=True)
     return result
 
 
@@ -129,18 +140,22 @@ def require_no_results(folders: list[Path]) -> None:
         raise ParameterError(message)
 
 
-def _write_parts(reader: AudioReader, stream: CrackleStream, folder: Path, progress: Progress | None) -> SignalQuality:
+def _write_parts(reader: AudioReader, stream: PartStream, folder: Path, progress: Progress | None) -> SignalQuality:
     encoding, rate = encoding_of_parts(reader.info.encoding), reader.rate
     meter = SignalMeter(rate)
-    with (
-        AudioWriter(folder / CRACKLES, rate, encoding=encoding) as crackle_file,
-        AudioWriter(folder / BREATH, rate, encoding=encoding) as breath_file,
-    ):
+    with ExitStack() as stack:
+        names = (CRACKLES, BREATH) if stream.wheezes is None else (CRACKLES, BREATH, WHEEZES)
+        files = [stack.enter_context(AudioWriter(folder / name, rate, encoding=encoding)) for name in names]
+        crackle_file = files[0]
 
-        def write(recording: Tensor, crackles: Tensor) -> None:
+        def write(recording: Tensor, crackles: Tensor, wheezes: Tensor) -> None:
             stored, breath = store_parts(recording, crackles, encoding)
-            crackle_file.write(stored)
-            breath_file.write(breath)
+            parts = [stored, breath]
+            if stream.wheezes is not None:
+                tones, breath = store_parts(breath, wheezes, encoding)
+                parts = [stored, breath, tones]
+            for file, part in zip(files, parts, strict=True):
+                file.write(part)
             if progress is not None:
                 progress(crackle_file.frames / rate)
 
@@ -158,6 +173,18 @@ def _notices(reader: AudioReader, quality: SignalQuality, source: Path) -> tuple
     if quality.is_silent:
         notices.append("the recording is silent, so no crackles were counted; check the sensor and the chosen channel")
     return (*notices, *quality.warnings())
+
+
+def _convergence(stream: PartStream) -> dict[str, Any]:
+    """What the solvers report, that of wheezes with its name before."""
+    found = _plain(getattr(stream.crackles.separator, "report", None))
+    tones = {} if stream.wheezes is None else _plain(stream.wheezes.separator.report)
+    return {**found, **{f"wheeze_{name}": value for name, value in tones.items()}}
+
+
+def _formula(stream: PartStream) -> str:
+    found = str(stream.crackles.separator.model)
+    return found if stream.wheezes is None else f"{found}; then, of what is left: {stream.wheezes.separator.model}"
 
 
 def _plain(report: object) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from foreknow.lung.wheeze_settings import WheezeSettings
+
 
 @dataclass(frozen=True)
 class SeparationSettings:
@@ -28,6 +30,7 @@ class SeparationSettings:
         event_threshold: a crackle is reported where the crackle part, smoothed, is so many times the breath sound in its bands.
         event_width: standard deviation of that smoothing, seconds.
         minimum_level_db: report only crackles whose peak is this far above the local RMS of the breath sound, dB; None for all.
+        wheezes: how wheezes are separated from what crackles leave; None if they are not sought and stay in the breath part.
     """
 
     rate: int = 4000
@@ -47,3 +50,4 @@ class SeparationSettings:
     event_threshold: float = 5.6
     event_width: float = 0.0015
     minimum_level_db: float | None = None
+    wheezes: WheezeSettings | None = None

@@ -22,14 +22,12 @@ from foreknow.files import (
 )
 from foreknow.files.staging import staged_folder
 from foreknow.lung.exact_parts import store_parts
-from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FEATURES, LABELS, crackle_events
+from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FEATURES, FUNDAMENTALS, LABELS, WHEEZES, crackle_events
 from foreknow.lung.simulate import SimulatedRecording, SimulationSettings, simulate_recording
 from foreknow.lung.simulation_figure import RealSound, comparison_figure
 
 RECORDING = "recording.wav"
-WHEEZES = "wheezes.wav"
 NUISANCE = "nuisance.wav"
-FUNDAMENTALS = "fundamentals.csv"
 SIMULATION = "simulation.json"
 COMPARISON = "comparison.png"
 ENCODING = Encoding.PCM_16

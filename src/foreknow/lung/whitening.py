@@ -1,9 +1,11 @@
 """Whitening: a recording filtered and levelled such that its breath sound has a flat spectrum and a steady level."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from foreknow.lung.noise_level import RAYLEIGH_MEDIAN, local_level
+from foreknow.lung.noise_level import local_level
 from foreknow.operators import STFT
 
 
@@ -20,10 +22,14 @@ class Whitening:
         stft: of the spectrogram, bound to n samples.
         span: over which the envelope is measured, samples.
         floor: frequencies at which there is next to nothing are amplified no further than to this share of the loudest.
+        quantile: over time, of the spectrogram, that is the spectrum; below a half for sounds that last longer than that.
     """
 
-    def __init__(self, y: Tensor, stft: STFT, span: int, floor: float = 3e-3) -> None:
-        median = stft(y).abs().median(dim=-1).values / RAYLEIGH_MEDIAN
+    def __init__(self, y: Tensor, stft: STFT, span: int, floor: float = 3e-3, quantile: float = 0.5) -> None:
+        modulus = stft(y).abs()
+        rank = min(modulus.shape[-1], max(1, math.ceil(quantile * modulus.shape[-1])))
+        # For an even count torch's median is the lower one: the value of this rank at a half.
+        median = modulus.kthvalue(rank, dim=-1).values / math.sqrt(-math.log1p(-quantile))
         padded = torch.cat((median[..., 1:2], median, median[..., -2:-1]), dim=-1)
         smooth = (padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]) / 4
         loudest = smooth.amax(dim=-1, keepdim=True)
