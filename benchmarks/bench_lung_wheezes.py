@@ -30,8 +30,8 @@ def run(quick: bool) -> Table:
     for corpus in ("sprsound", "icbhi", "kauh"):
         _real(table, corpus, quick=quick)
     table.notes += [
-        "Simulated: 20 s at 4 kHz, crackles, wheezes (0.6 a breath), rhonchi (0.3), 2 to 12 dB over the breath; no seed used before.",
-        f"Events: one to one, intersection over union {_LEAST_OVERLAP} or more, fundamental within {100 * _SAME_PITCH:.0f} %, by voice.",
+        "Simulated: 20 s at 4 kHz, crackles, wheezes (0.6 a breath), rhonchi (0.3), 2 to 12 dB over breath; fresh seeds.",
+        f"Events: one to one, overlap over union from {_LEAST_OVERLAP}, pitch within {100 * _SAME_PITCH:.0f} %, by voice.",
         "Real: mean of the score over annotated spans, with against without the sound; 95 % intervals, patients with replacement.",
         "Nothing was trained on real recordings; band and smoothing of ours were looked at on these (SPRSound, ICBHI, KAUH).",
         "ICBHI has 14 cycles with wheezes of 2 patients; KAUH labels whole files: intervals are wide.",

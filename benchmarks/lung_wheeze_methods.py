@@ -53,7 +53,7 @@ def _sparse(samples: Tensor, rate: int) -> tuple[Tensor, Tensor]:
     weight = 1 / max(modulus.shape) ** 0.5
     model = Model(background=Component(NuclearNorm(1.0)), lines=Component(L1(weight, event_dims=2)), noise=Exact())
     scaled = modulus / modulus.square().mean().sqrt()
-    return model.solve(scaled, tol=1e-3)["lines"].abs(), times
+    return model.solve(scaled, tolerance=1e-3)["lines"].abs(), times
 
 
 def sparse_energy(samples: Tensor, rate: int) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ _COLUMNS = (
     "name", "recording", "status", "message", "duration_s", "rate_hz", "crackles", "crackles_per_minute", "fine", "coarse",
     "median_idw_ms", "median_2cd_ms", "median_ldw_ms", "breath_reliability", "breaths", "breaths_per_minute", "crackles_per_breath",
     "inspiration_crackles", "expiration_crackles", "wheeze", "rhonchus", "stridor", "polyphonic", "wheeze_share",
-    "median_fundamental_hz", "clipped_share", "silent_share", "notices", "version",
+    "median_fundamental_hz", "clipped_share", "silent_share", "poor", "poor_because", "notices", "version",
 )  # fmt: skip
 
 

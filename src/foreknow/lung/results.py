@@ -19,6 +19,7 @@ from foreknow.files import (
 from foreknow.files.raven import write_raven_table
 from foreknow.lung.breath_table import PHASE_FEATURES, TIMING, count_by_breath, phase_events, timing
 from foreknow.lung.events import Crackle
+from foreknow.lung.quality import LungQuality
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.wheeze_table import WHEEZE_FEATURES, count_wheezes, fundamentals_csv, wheeze_events
@@ -57,6 +58,7 @@ class RecordingResult:
         seed: of random numbers.
         respiration: the breaths, as far as loudness tells.
         wheezes: the wheezes in order of onset; None if they were not sought.
+        lung_quality: whether the recording is good enough, and if not, why.
     """
 
     name: str
@@ -76,6 +78,7 @@ class RecordingResult:
     seed: int = 0
     respiration: Respiration = field(default_factory=Respiration)
     wheezes: tuple[Wheeze, ...] | None = None
+    lung_quality: LungQuality = field(default_factory=LungQuality)
 
     @property
     def per_minute(self) -> float:
@@ -115,6 +118,10 @@ class RecordingResult:
             **count_wheezes(self.wheezes, self.respiration, self.seconds),
             "clipped_share": quality.clipped_fraction,
             "silent_share": quality.silent_fraction,
+            "poor": self.lung_quality.is_poor,
+            "poor_because": "; ".join(self.lung_quality.reasons),
+            "low_db": self.lung_quality.low_db,
+            "burst_share": self.lung_quality.burst_share,
             "rms": quality.rms,
             "peak": quality.peak,
             "notices": list(self.notices),

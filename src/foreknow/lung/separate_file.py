@@ -24,6 +24,7 @@ from foreknow.files import (
 from foreknow.files.staging import staged_folder
 from foreknow.lung.exact_parts import encoding_of_parts, store_parts
 from foreknow.lung.part_stream import PartStream
+from foreknow.lung.quality import LungMeter, LungQuality
 from foreknow.lung.recording import MINIMUM_SECONDS
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.results import BREATH, CRACKLES, REPORT, WHEEZE_FILES, WHEEZES, RecordingResult, existing_results
@@ -87,7 +88,7 @@ def separate_file(
     ):
         torch.manual_seed(seed)
         stream = PartStream(settings, reader.rate, device)
-        quality = _write_parts(reader, stream, staging, progress)
+        quality, verdict = _write_parts(reader, stream, staging, progress)
         crackles = () if quality.is_silent else stream.crackles.events
         respiration = Respiration() if quality.is_silent else stream.respiration
         wheezes = None
@@ -103,7 +104,7 @@ def separate_file(
             encoding=reader.info.encoding,
             crackles=crackles,
             quality=quality,
-            notices=_notices(reader, quality, source),
+            notices=_notices(reader, quality, verdict, source),
             convergence=_convergence(stream),
             formula=_formula(stream),
             settings=settings,
@@ -111,6 +112,7 @@ def separate_file(
             seed=seed,
             respiration=respiration,
             wheezes=wheezes,
+            lung_quality=verdict,
         )
         if report:
             from foreknow.lung.report_page import write_recording_report  # noqa: PLC0415  (libraries for pictures load slowly)
@@ -140,9 +142,11 @@ def require_no_results(folders: list[Path]) -> None:
         raise ParameterError(message)
 
 
-def _write_parts(reader: AudioReader, stream: PartStream, folder: Path, progress: Progress | None) -> SignalQuality:
+def _write_parts(
+    reader: AudioReader, stream: PartStream, folder: Path, progress: Progress | None
+) -> tuple[SignalQuality, LungQuality]:
     encoding, rate = encoding_of_parts(reader.info.encoding), reader.rate
-    meter = SignalMeter(rate)
+    meter, lung_meter = SignalMeter(rate), LungMeter(rate)
     with ExitStack() as stack:
         names = (CRACKLES, BREATH) if stream.wheezes is None else (CRACKLES, BREATH, WHEEZES)
         files = [stack.enter_context(AudioWriter(folder / name, rate, encoding=encoding)) for name in names]
@@ -161,17 +165,23 @@ def _write_parts(reader: AudioReader, stream: PartStream, folder: Path, progress
 
         for block in reader.blocks(_BLOCK):
             meter.update(block)
+            lung_meter.update(block)
             write(*stream.push(block))
         write(*stream.finish())
-    return meter.result()
+    quality = meter.result()
+    return quality, lung_meter.result(quality)
 
 
-def _notices(reader: AudioReader, quality: SignalQuality, source: Path) -> tuple[str, ...]:
+def _notices(reader: AudioReader, quality: SignalQuality, verdict: LungQuality, source: Path) -> tuple[str, ...]:
     """What was odd, for a user; without the folders that lead to the recording, whose names may identify a person."""
     path, name = display_name(source), display_name(source.name)
     notices = [sentence.replace(path, name) for sentence in reader.warnings]
     if quality.is_silent:
         notices.append("the recording is silent, so no crackles were counted; check the sensor and the chosen channel")
+    elif verdict.is_poor:
+        notices.append(
+            f"the recording is too poor to rely on what was found: {' and '.join(verdict.reasons)}; listen, or record again"
+        )
     return (*notices, *quality.warnings())
 
 
