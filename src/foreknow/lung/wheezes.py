@@ -122,6 +122,8 @@ def wheeze_seconds(wheezes: Sequence[Wheeze]) -> float:
 def wheeze_activity(signal: Tensor, *, rate: float, settings: WheezeSettings) -> tuple[Tensor, Tensor]:
     """How strong the strongest line is at a time: a score that does not depend on how long a span is, once averaged over it.
 
+    The signal is not whitened: the spectrum of a whole recording holds the lines of one that wheezes in every breath.
+
     Args:
         signal: a recording, or its part without crackles, (n,).
         rate: hertz.
@@ -132,8 +134,11 @@ def wheeze_activity(signal: Tensor, *, rate: float, settings: WheezeSettings) ->
     """
     hop = max(1, round(settings.frame * rate / 4))
     stft = STFT(4 * hop, hop, signal.shape[-1])
-    _, strength, band = _strength(signal.to(torch.float64), stft, rate, settings)
-    return strength[band].amax(0).clamp_min(1e-3).log(), stft.times(rate)
+    hertz = stft.frequencies(rate)
+    modulus = stft(signal.to(torch.float64)).abs()[(hertz >= settings.band[0]) & (hertz <= settings.band[1])]
+    length, bins = frames_of(stft, rate, settings)
+    _, strength = line_strength(modulus, level_across(modulus, bins), length)
+    return strength.amax(0).clamp_min(1e-3).log(), stft.times(rate)
 
 
 def _strength(signal: Tensor, stft: STFT, rate: float, settings: WheezeSettings) -> tuple[Tensor, Tensor, Tensor]:
