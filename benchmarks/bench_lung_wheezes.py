@@ -33,7 +33,7 @@ def run(quick: bool) -> Table:
         "Simulated: 20 s at 4 kHz, crackles, wheezes (0.6 a breath), rhonchi (0.3), 2 to 12 dB over breath; fresh seeds.",
         f"Events: one to one, overlap over union from {_LEAST_OVERLAP}, pitch within {100 * _SAME_PITCH:.0f} %, by voice.",
         "Real: mean of the score over annotated spans, with against without the sound; 95 % intervals, patients with replacement.",
-        "Nothing was trained on real recordings; band, smoothing and no whitening of ours were chosen on these: flattering to ours.",
+        "Nothing was trained on real recordings; band, smoothing and no whitening of ours were chosen on these: flattering.",
         "ICBHI has 14 cycles with wheezes of 2 patients; KAUH labels whole files: intervals are wide.",
     ]
     return table
