@@ -113,7 +113,7 @@ def main() -> None:
     write_text_atomic(out / "report.html", report.render())
     write_text_atomic(out / "scores.json", json.dumps(scores, indent=2) + "\n")
     purpose = "Takes the background out of frames of a hall; an example."
-    save_model(out / "model", network, Description("background-subtraction", purpose=purpose, formula=str(model)))
+    save_model(out / "model", network, Description(kind="background-subtraction", purpose=purpose, formula=str(model)))
     export_onnx(out / "network.onnx", separator, [film[:1], film[:3, :96, :120], film[:2, :64, :70]])
     print(f"open {out / 'report.html'}")
 
