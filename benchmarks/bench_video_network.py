@@ -66,7 +66,7 @@ def run(quick: bool) -> Table:
 
 def _train(model: Model, film: Tensor, steps: int) -> Emits:
     torch.manual_seed(0)
-    network = Emits("low", Residual(PerFrame(Gate(UNet(2, 1, 2, (8, 16, 32), block=8)))))
+    network = Emits("low", Residual(PerFrame(Gate(UNet(2, 1, 2, (8, 16, 32), block=4)))))
     items = RandomViews(RandomFrames(Examples(film[None]), 8, items=2 * steps // 10), 128, 0.9, 1.6)
     settings = Settings(epochs=10, batch_size=2, learning_rate=1e-2)
     history = fit(network, Injected(model.loss(eliminate="sparse")), items, settings, progress=Silent())
