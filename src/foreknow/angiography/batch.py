@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,9 +18,11 @@ from foreknow.angiography.separate import separate_run
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.simulate.detector import Relationship
 from foreknow.angiography.tree import vessel_tree
-from foreknow.errors import ForeknowError, ParameterError
-from foreknow.files import display_name, write_text_atomic
+from foreknow.errors import ForeknowError
+from foreknow.files import write_text_atomic
 from foreknow.files.staging import staged_folder
+from foreknow.files.summary import require_no_results
+from foreknow.files.table import csv_of_records
 
 TABLE = "summary.csv"
 _COLUMNS = (
@@ -79,7 +79,7 @@ def enhance_file(
     """
     final, settings = Path(folder), settings or EnhanceSettings()
     if not overwrite:
-        _require_no_results([final])
+        require_no_results([final], _holds_results)
     start = time.perf_counter()
     run = open_run(path, name, relationship)
     with staged_folder(final) as staging, torch.no_grad():
@@ -145,7 +145,7 @@ def enhance_many(
     out = Path(out_dir)
     inputs = find_runs(paths, out)
     if not overwrite:
-        _require_no_results([out / source.name for source in inputs])
+        require_no_results([out / source.name for source in inputs], _holds_results)
     summaries: list[dict[str, object]] = []
     failures: list[RunFailure] = []
     try:
@@ -202,22 +202,12 @@ def _one(
         return RunFailure(source.name, f"{source.name} failed by a fault of foreknow ({type(error).__name__})", is_input=False)
 
 
-def _require_no_results(folders: Sequence[Path]) -> None:
-    taken = [folder for folder in folders if read_summary(folder) is not None or (folder.exists() and not folder.is_dir())]
-    if taken:
-        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-        message = (
-            f"{display_name(taken[0])}{more} holds results already; add --overwrite to replace them, or choose another folder (-o)"
-        )
-        raise ParameterError(message)
+def _holds_results(folder: Path) -> bool:
+    return read_summary(folder) is not None
 
 
 def _write_table(out: Path, summaries: Sequence[dict[str, object]], failures: Sequence[RunFailure]) -> None:
     rows: list[dict[str, object]] = [{**summary, "status": "ok", "message": ""} for summary in summaries]
     rows += [{"name": failure.name, "status": "failed", "message": failure.message} for failure in failures]
     rows.sort(key=lambda row: str(row["name"]))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([["n/a" if row.get(column) is None else row[column] for column in _COLUMNS] for row in rows])
-    write_text_atomic(out / TABLE, text.getvalue())
+    write_text_atomic(out / TABLE, csv_of_records(_COLUMNS, rows))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +21,14 @@ from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.tree import VesselTree
 from foreknow.files import write_json_atomic
 from foreknow.files.dicom import DerivedSettings, write_derived
+from foreknow.files.summary import SUMMARY
+from foreknow.files.summary import read_summary as summary_of
+from foreknow.files.table import csv_text
 
 VESSELS, BACKGROUND, SOFT, MASK, OPACITY = "vessels.tif", "background.tif", "soft_mask.tif", "mask.tif", "maximum_opacity.tif"
 VESSELS_DICOM, BACKGROUND_DICOM, MASK_DICOM = "vessels.dcm", "background.dcm", "mask.dcm"
 OVERLAY, OPACITY_PICTURE, FILM = "overlay.png", "maximum_opacity.png", "overlay.gif"
-BRANCHES, CONTRAST, SUMMARY, REPORT = "branches.csv", "contrast.csv", "summary.json", "report.html"
+BRANCHES, CONTRAST, REPORT = "branches.csv", "contrast.csv", "report.html"
 TOOL = "foreknow angiography enhance"
 DISCLAIMER = "A means of research, not a diagnosis: thin, faint or still vessels may be missing; look at the run itself."
 _UNIT = 1000.0  # stored values of derived frames are thousandths of attenuation
@@ -180,7 +180,7 @@ class RunResult:
             ]
             for branch in self.tree.branches
         ]
-        return _table(["branch", "length_px", "width_px", "peak_attenuation", "peak_frame", "peak_s"], rows)
+        return csv_text(["branch", "length_px", "width_px", "peak_attenuation", "peak_frame", "peak_s"], rows)
 
     def _contrast(self) -> str:
         seconds = self.run.seconds
@@ -194,16 +194,12 @@ class RunResult:
             ]
             for frame in range(self.run.frames)
         ]
-        return _table(["frame", "s", "mask_px", *(f"branch_{branch.number}" for branch in self.tree.branches)], rows)
+        return csv_text(["frame", "s", "mask_px", *(f"branch_{branch.number}" for branch in self.tree.branches)], rows)
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
     """What an earlier run wrote as ``summary.json``; None if there is none that this program wrote."""
-    try:
-        content = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("tool") == TOOL else None
+    return summary_of(folder, TOOL)
 
 
 def _stored(layer: NDArray[np.float32], low: float) -> NDArray[np.uint16]:
@@ -218,11 +214,3 @@ def _high(layer: NDArray[np.float32]) -> float:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(f"{value:.6g}")
-
-
-def _table(columns: list[str], rows: list[list[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -1,7 +1,5 @@
 """A simulated run as files."""
 
-import csv
-import io
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +14,7 @@ from foreknow.angiography.simulation_dicom import write_run_dicom
 from foreknow.errors import ParameterError
 from foreknow.files import display_name, write_json_atomic
 from foreknow.files.staging import staged_folder
+from foreknow.files.table import csv_text
 
 RUN = "run.dcm"
 VESSELS, BACKGROUND, ABSORPTION = "vessels.tif", "background.tif", "absorption.tif"
@@ -85,17 +84,16 @@ def _write_tree(path: Path, run: SimulatedRun) -> None:
 
 def _course(run: SimulatedRun) -> str:
     """Per frame: time, motion, contrast agent in the ostium, area of the vessel mask."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["frame", "seconds", "contraction", "breathing_mm", "pan_right_mm", "pan_down_mm", "ostium_concentration", "vessel_pixels"]
-    )
+    columns = (
+        "frame", "seconds", "contraction", "breathing_mm", "pan_right_mm", "pan_down_mm", "ostium_concentration", "vessel_pixels",
+    )  # fmt: skip
+    rows: list[list[object]] = []
     areas = run.mask.sum(dim=(1, 2)).tolist()
     for number, area in enumerate(areas):
         pan = run.motion.pan[number]
         values = (run.motion.cardiac[number], run.motion.breathing[number], pan[0], pan[1], run.concentration[number, 0])
-        writer.writerow([number, f"{number / run.settings.rate:.4f}", *(f"{float(value):.5f}" for value in values), area])
-    return text.getvalue()
+        rows.append([number, f"{number / run.settings.rate:.4f}", *(f"{float(value):.5f}" for value in values), area])
+    return csv_text(columns, rows)
 
 
 def _description(run: SimulatedRun, seed: int) -> dict[str, object]:

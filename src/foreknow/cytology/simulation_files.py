@@ -1,7 +1,5 @@
 """Simulated smears as files."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -18,6 +16,7 @@ from foreknow.cytology.simulation_comparison import overview_figure
 from foreknow.errors import ParameterError
 from foreknow.files import display_name, write_json_atomic
 from foreknow.files.staging import staged_folder
+from foreknow.files.table import csv_text
 
 CELLS, OVERVIEW, SIMULATION = "cells.csv", "overview.png", "simulation.json"
 
@@ -104,16 +103,14 @@ def _write_tiff(path: Path, planes: np.ndarray, pixel: float) -> None:
 
 
 def _table(smears: Sequence[SimulatedSmear]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = ["label", "kind", "x", "y", "left", "top", "right", "bottom", "area_um2", "nucleus_um2", "overlap", "whole"]
-    writer.writerow(["image", *names, "nucleus_cytoplasm_ratio"])
+    rows: list[list[object]] = []
     for number, smear in enumerate(smears):
         for row in smear.measurements:
             values = asdict(row)
             shown = [f"{values[name]:.3f}" if isinstance(values[name], float) else values[name] for name in names]
-            writer.writerow([f"smear_{number:03}.png", *shown, f"{row.nucleus_ratio:.4f}"])
-    return text.getvalue()
+            rows.append([f"smear_{number:03}.png", *shown, f"{row.nucleus_ratio:.4f}"])
+    return csv_text(["image", *names, "nucleus_cytoplasm_ratio"], rows)
 
 
 def _description(

@@ -13,8 +13,8 @@ from foreknow.files.atomic import write_text_atomic
 from foreknow.files.events import Annotations, Event, FeatureValue, in_order
 from foreknow.files.integrity import require_regular_file
 from foreknow.files.names import display_name
+from foreknow.files.table import MISSING, csv_text
 
-_MISSING = "n/a"  # as in BIDS
 _FIRST_COLUMNS = ("onset", "duration", "trial_type")
 _ICBHI_KINDS = {("0", "0"): "cycle_normal", ("1", "0"): "cycle_crackle", ("0", "1"): "cycle_wheeze", ("1", "1"): "cycle_both"}
 
@@ -30,18 +30,16 @@ def write_events_csv(path: str | Path, events: Iterable[Event], features: Iterab
     """
     rows = list(events)
     columns = list(dict.fromkeys([*features, *(name for event in rows for name in event.features)]))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FIRST_COLUMNS, *columns])
-    for event in rows:
-        start = [f"{event.onset:.6f}", f"{event.duration:.6f}", event.kind]
-        writer.writerow(start + [_cell(event.features.get(name)) for name in columns])
-    write_text_atomic(path, text.getvalue())
+    cells = (
+        [f"{event.onset:.6f}", f"{event.duration:.6f}", event.kind, *(_cell(event.features.get(name)) for name in columns)]
+        for event in rows
+    )
+    write_text_atomic(path, csv_text([*_FIRST_COLUMNS, *columns], cells))
 
 
 def _cell(value: FeatureValue) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return _MISSING
+        return MISSING
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -65,7 +63,7 @@ def read_events_csv(path: str | Path) -> Annotations:
 
 
 def _value(text: str | None) -> FeatureValue:
-    if text is None or text == _MISSING:
+    if text is None or text == MISSING:
         return None
     try:
         return float(text)

@@ -1,7 +1,5 @@
 """Many recordings: one after the other or side by side in processes; a recording that fails leaves the others alone."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +7,9 @@ from typing import Any
 
 from foreknow.errors import InputFileError
 from foreknow.files import ChannelChoice, InputFile, collect_audio, display_name, write_text_atomic
-from foreknow.lung.results import BREATH, CRACKLES, WHEEZES, RecordingResult, read_summary
-from foreknow.lung.separate_file import require_no_results
+from foreknow.files.summary import require_no_results
+from foreknow.files.table import csv_of_records
+from foreknow.lung.results import BREATH, CRACKLES, WHEEZES, RecordingResult, existing_results, read_summary
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.task import Failure, Outcome, Task
 from foreknow.lung.workers import run_tasks
@@ -84,7 +83,7 @@ def separate_many(
     done = [task for task in tasks if resume and task.is_done()]
     tasks = [task for task in tasks if task not in done]
     if not overwrite:
-        require_no_results([task.folder for task in tasks])
+        require_no_results([task.folder for task in tasks], existing_results)
     outcomes: list[Outcome] = []
 
     def collect(outcome: Outcome) -> None:
@@ -138,8 +137,4 @@ def _write_table(out: Path, failures: tuple[Failure, ...]) -> None:
     ]
     if len(rows) < 2 and not (out / TABLE).exists():
         return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([["n/a" if row.get(column) is None else row[column] for column in _COLUMNS] for row in rows])
-    write_text_atomic(out / TABLE, text.getvalue())
+    write_text_atomic(out / TABLE, csv_of_records(_COLUMNS, rows))

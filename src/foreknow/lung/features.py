@@ -1,14 +1,14 @@
 """Features of recordings for statistics: what the summaries of their results say, one line a recording."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from foreknow.errors import InputFileError, ParameterError
 from foreknow.files import display_name, write_text_atomic
-from foreknow.lung.results import SUMMARY, read_summary
+from foreknow.files.summary import SUMMARY
+from foreknow.files.table import csv_of_records
+from foreknow.lung.results import read_summary
 
 _NAMES = ("name", "recording", "version")
 _LEFT_OUT = {"tool", "disclaimer", "encoding", "model", "settings", "convergence", "notices", "seed"}
@@ -53,9 +53,5 @@ def write_features(folders: Sequence[str | Path], path: str | Path, *, overwrite
         raise ParameterError(message)
     rows = collect_features(folders)
     columns = [*_NAMES, *(key for key in dict.fromkeys(key for row in rows for key in row) if key not in _NAMES)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([["n/a" if row.get(column) is None else row[column] for column in columns] for row in rows])
-    write_text_atomic(target, text.getvalue())
+    write_text_atomic(target, csv_of_records(columns, rows))
     return len(rows)

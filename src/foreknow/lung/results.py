@@ -1,6 +1,5 @@
 """What is known of a recording after its separation, and the files that say it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,8 @@ from foreknow.files import (
     write_text_atomic,
 )
 from foreknow.files.raven import write_raven_table
+from foreknow.files.summary import SUMMARY
+from foreknow.files.summary import read_summary as summary_of
 from foreknow.lung.breath_table import PHASE_FEATURES, TIMING, count_by_breath, phase_events, timing
 from foreknow.lung.events import Crackle
 from foreknow.lung.quality import LungQuality
@@ -28,7 +29,7 @@ from foreknow.lung.wheezes import Wheeze
 CRACKLES, BREATH, EVENTS, LABELS = "crackles.wav", "breath.wav", "events.csv", "labels.txt"
 BREATHS, RAVEN = "breaths.csv", "raven.txt"
 WHEEZES, FUNDAMENTALS = "wheezes.wav", "fundamentals.csv"
-SUMMARY, REPORT = "summary.json", "report.html"
+REPORT = "report.html"
 FILES = (CRACKLES, BREATH, EVENTS, BREATHS, LABELS, RAVEN, SUMMARY, REPORT)
 WHEEZE_FILES = (WHEEZES, FUNDAMENTALS)  # only where wheezes are sought
 FEATURES = ("peak_s", "idw_ms", "2cd_ms", "ldw_ms", "polarity", "amplitude", "energy", "level_db")
@@ -176,8 +177,4 @@ def existing_results(folder: Path) -> list[str]:
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
     """What an earlier run wrote as ``summary.json``; None if there is none that this program wrote."""
-    try:
-        content = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("tool") == TOOL else None
+    return summary_of(folder, TOOL)

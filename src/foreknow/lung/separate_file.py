@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foreknow.errors import ParameterError
 from foreknow.files import (
     AudioReader,
     AudioWriter,
@@ -22,6 +21,7 @@ from foreknow.files import (
     open_audio,
 )
 from foreknow.files.staging import staged_folder
+from foreknow.files.summary import require_no_results
 from foreknow.lung.exact_parts import encoding_of_parts, store_parts
 from foreknow.lung.part_stream import PartStream
 from foreknow.lung.quality import LungMeter, LungQuality
@@ -77,7 +77,7 @@ def separate_file(
     source, settings = Path(path), settings or SeparationSettings()
     folder = Path(out_dir) / (name or collect_audio([source])[0].name)
     if not overwrite:
-        require_no_results([folder])
+        require_no_results([folder], existing_results)
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with (
         open_audio(source, channel=channel, minimum_seconds=MINIMUM_SECONDS) as reader,
@@ -125,21 +125,6 @@ def separate_file(
         for stale in WHEEZE_FILES:
             (folder / stale).unlink(missing_ok=True)
     return result
-
-
-def require_no_results(folders: list[Path]) -> None:
-    """Check that no folder holds results.
-
-    Raises:
-        ParameterError: naming the first that does, and what to do.
-    """
-    taken = [folder for folder in folders if existing_results(folder) or (folder.exists() and not folder.is_dir())]
-    if taken:
-        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-        message = (
-            f"{display_name(taken[0])}{more} holds results already; add --overwrite to replace them, or choose another folder (-o)"
-        )
-        raise ParameterError(message)
 
 
 def _write_parts(

@@ -1,50 +1,24 @@
 """Crackles and breath sound out of windows of a recording: the declared model, and how its weights are found."""
 
-from dataclasses import dataclass
-from statistics import median
-
 import torch
 from torch import Tensor
 
 from foreknow.lung.neighbourhood import energy_nearby
 from foreknow.lung.noise_level import local_level
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.whitening import Whitening
+from foreknow.lung.solver_report import SolverReport
+from foreknow.lung.whitening import whitened
 from foreknow.model import Model
 from foreknow.noise import Gaussian
 from foreknow.operators import STFT, StationaryWavelet
 from foreknow.priors import L1
 from foreknow.problem import Component
-from foreknow.solve import ADMM, Status, minimize
+from foreknow.solve import ADMM, minimize
 from foreknow.solve.penalty import FixedPenalty
 
 _PENALTY = 0.1  # of the noise's curvature: where the objective falls fastest at first
 _APPROXIMATION = 3.0  # times the weight of the coarsest band, where there are heart sounds and handling noise, not crackles
 _DUAL_STEPS = 30  # that tighten the certificate; only the last solve of the model is certified so closely
-
-
-@dataclass
-class SolverReport:
-    """What the solver says about all windows of a recording together.
-
-    Attributes:
-        windows: how many were separated.
-        solves: how many times the model was solved for batches of them.
-        converged: how many of these reached the tolerance.
-        iterations: in all solves together.
-        median_gap: relative duality gap in the solve that gave a window its result, an upper bound of how far it is from the
-            optimum; the median over windows.
-        worst_gap: the largest of these.
-        tolerance: that was asked for.
-    """
-
-    windows: int = 0
-    solves: int = 0
-    converged: int = 0
-    iterations: int = 0
-    median_gap: float = 0.0
-    worst_gap: float = 0.0
-    tolerance: float = 0.0
 
 
 class CrackleSeparator:
@@ -82,15 +56,11 @@ class CrackleSeparator:
         one = torch.ones(())
         self.model = self._declare(settings.crackle_threshold * one, settings.breath_threshold * one)
         self.report = SolverReport(tolerance=settings.tolerance)
-        self._gaps: list[float] = []
 
     def separate(self, windows: Tensor) -> Tensor:
         """The crackle part of windows, (batch, window_samples) to the same; computed in their dtype on their device."""
         with torch.no_grad():
-            peak = windows.abs().amax(dim=-1, keepdim=True)
-            scale = torch.where(peak > 0, peak, torch.ones_like(peak))  # so that faint recordings meet no denormal numbers
-            whitening = Whitening(windows / scale, self._stft, round(self.settings.level_span * self.rate))
-            return whitening.inverse(self._solve(whitening(windows / scale))) * scale
+            return whitened(windows, self._solve, self._stft, round(self.settings.level_span * self.rate))
 
     def _solve(self, y: Tensor) -> Tensor:
         settings, span = self.settings, self.settings.level_span
@@ -117,12 +87,8 @@ class CrackleSeparator:
             energy = energy_nearby(self._wavelet(solution["crackles"]), level, self.rate)
             low, high = settings.crackle_threshold_within, settings.crackle_threshold
             factor = low + (high - low) / (1 + energy.unsqueeze(-2) / settings.neighbour_level**2)
-            self.report.solves += 1
-            self.report.iterations += solution.iterations
-            self.report.converged += solution.status is Status.CONVERGED
-        self._gaps += solution.certificate.relative.tolist()
-        self.report.windows += y.shape[0]
-        self.report.median_gap, self.report.worst_gap = median(self._gaps), max(self._gaps)
+            self.report.add_solve(solution)
+        self.report.add_windows(solution.certificate.relative)
         return solution["crackles"]
 
     def _declare(self, crackle_weight: Tensor, breath_weight: Tensor) -> Model:

@@ -1,7 +1,5 @@
 """A simulated recording as files."""
 
-import csv
-import io
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +23,7 @@ from foreknow.lung.exact_parts import store_parts
 from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FEATURES, FUNDAMENTALS, LABELS, WHEEZES, crackle_events
 from foreknow.lung.simulate import SimulatedRecording, SimulationSettings, simulate_recording
 from foreknow.lung.simulation_figure import RealSound, comparison_figure
+from foreknow.lung.wheeze_table import fundamentals_csv
 
 RECORDING = "recording.wav"
 NUISANCE = "nuisance.wav"
@@ -73,7 +72,7 @@ def simulate_to_folder(
         write_events_csv(staging / EVENTS, events, FEATURES)
         write_audacity_labels(staging / LABELS, events)
         if settings.continuous:
-            write_text_atomic(staging / FUNDAMENTALS, _fundamentals(simulated))
+            write_text_atomic(staging / FUNDAMENTALS, fundamentals_csv(simulated.sounds))
         if real is not None:
             comparison_figure(simulated, real).savefig(staging / COMPARISON, dpi=_DOTS, metadata={"Software": None})
         content = {"tool": "foreknow lung simulate", "version": version("foreknow"), "seed": seed, "settings": asdict(settings)}
@@ -124,14 +123,3 @@ def _events(simulated: SimulatedRecording) -> list[Event]:
     for nuisance in simulated.disturbances:
         events.append(Event(nuisance.onset, nuisance.end - nuisance.onset, nuisance.kind, {"level_db": nuisance.level_db}))
     return sorted(events, key=lambda event: event.onset)
-
-
-def _fundamentals(simulated: SimulatedRecording) -> str:
-    """Fundamental of every continuous sound over time as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("sound", "kind", "seconds", "hertz"))
-    for number, sound in enumerate(simulated.sounds, start=1):
-        for second, hertz in zip(sound.times, sound.hertz, strict=True):
-            writer.writerow((number, sound.kind, f"{second:.4f}", f"{hertz:.3f}"))
-    return text.getvalue()

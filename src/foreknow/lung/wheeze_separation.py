@@ -1,20 +1,18 @@
 """Wheezes out of windows of a breath sound: the declared model, and how continuity in time sets its weights."""
 
-from statistics import median
-
 import torch
 from torch import Tensor
 
 from foreknow.lung.lines import frames_of, level_across, line_strength
-from foreknow.lung.separation import SolverReport
+from foreknow.lung.solver_report import SolverReport
 from foreknow.lung.wheeze_settings import WheezeSettings
-from foreknow.lung.whitening import Whitening
+from foreknow.lung.whitening import whitened
 from foreknow.model import Model
 from foreknow.noise import Gaussian
 from foreknow.operators import STFT
 from foreknow.priors import L1
 from foreknow.problem import Component
-from foreknow.solve import ADMM, Status, minimize
+from foreknow.solve import ADMM, minimize
 from foreknow.solve.penalty import FixedPenalty
 
 _PENALTY = 0.1
@@ -60,15 +58,11 @@ class WheezeSeparator:
         self._outside = ((hertz < settings.band[0]) | (hertz > settings.highest))[:, None]
         self.model = self._declare(settings.threshold * torch.ones(()))
         self.report = SolverReport(tolerance=settings.tolerance)
-        self._gaps: list[float] = []
 
     def separate(self, windows: Tensor) -> Tensor:
         """The wheezes of windows, (batch, window_samples) to the same; computed in their dtype on their device."""
         with torch.no_grad():
-            peak = windows.abs().amax(dim=-1, keepdim=True)
-            scale = torch.where(peak > 0, peak, torch.ones_like(peak))
-            whitening = Whitening(windows / scale, self._stft, round(_ENVELOPE * self.rate), quantile=_QUANTILE)
-            return whitening.inverse(self._solve(whitening(windows / scale))) * scale
+            return whitened(windows, self._solve, self._stft, round(_ENVELOPE * self.rate), quantile=_QUANTILE)
 
     def _solve(self, y: Tensor) -> Tensor:
         settings = self.settings
@@ -89,12 +83,8 @@ class WheezeSeparator:
             look_every=_LOOK_EVERY,
             dual_steps=_DUAL_STEPS,
         )
-        self._gaps += solution.certificate.relative.tolist()
-        self.report.windows += y.shape[0]
-        self.report.solves += 1
-        self.report.iterations += solution.iterations
-        self.report.converged += solution.status is Status.CONVERGED
-        self.report.median_gap, self.report.worst_gap = median(self._gaps), max(self._gaps)
+        self.report.add_solve(solution)
+        self.report.add_windows(solution.certificate.relative)
         return solution["wheezes"]
 
     def _declare(self, weight: Tensor) -> Model:

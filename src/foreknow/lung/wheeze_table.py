@@ -1,12 +1,12 @@
 """Wheezes as rows of tables and as numbers of a recording."""
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Protocol
 
 from foreknow.files import Event
+from foreknow.files.table import csv_text
 from foreknow.lung.breath_table import timing
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.wheeze_settings import WheezeSettings
@@ -81,12 +81,30 @@ def _without_overlap(wheezes: Sequence[Wheeze]) -> list[Wheeze]:
     return cut
 
 
-def fundamentals_csv(wheezes: Sequence[Wheeze]) -> str:
-    """Fundamental of every wheeze over time, as the simulator writes the true ones."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("sound", "kind", "seconds", "hertz"))
-    for number, wheeze in enumerate(wheezes, start=1):
-        rows = zip(wheeze.times, wheeze.hertz, strict=True)
-        writer.writerows((number, wheeze.kind, f"{second:.4f}", f"{hertz:.3f}") for second, hertz in rows)
-    return text.getvalue()
+class Track(Protocol):
+    """A fundamental frequency over time, found or simulated: of kind ``kind``, ``hertz`` at ``times`` in seconds."""
+
+    @property
+    def kind(self) -> str:
+        """Of what kind it is."""
+        ...
+
+    @property
+    def times(self) -> Iterable[float]:
+        """Seconds."""
+        ...
+
+    @property
+    def hertz(self) -> Iterable[float]:
+        """At these times."""
+        ...
+
+
+def fundamentals_csv(tracks: Sequence[Track]) -> str:
+    """Fundamental of every continuous sound over time."""
+    rows = (
+        (number, track.kind, f"{second:.4f}", f"{hertz:.3f}")
+        for number, track in enumerate(tracks, start=1)
+        for second, hertz in zip(track.times, track.hertz, strict=True)
+    )
+    return csv_text(("sound", "kind", "seconds", "hertz"), rows)

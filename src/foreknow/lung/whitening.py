@@ -1,6 +1,7 @@
 """Whitening: a recording filtered and levelled such that its breath sound has a flat spectrum and a steady level."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -47,6 +48,25 @@ class Whitening:
     def inverse(self, y: Tensor) -> Tensor:
         """Undo it."""
         return torch.fft.irfft(torch.fft.rfft(y * self.envelope) * self.spectrum, y.shape[-1])
+
+
+def whitened(
+    y: Tensor, solve: Callable[[Tensor], Tensor], stft: STFT, span: int, floor: float = 3e-3, quantile: float = 0.5
+) -> Tensor:
+    r"""What ``solve`` finds in recordings once they are whitened, in the unit of the recordings.
+
+    Args:
+        y: recordings, (\*batch, n); their peaks are brought to one before, so that faint ones meet no denormal numbers.
+        solve: takes and gives (\*batch, n).
+        stft: as for `Whitening`, like what follows.
+        span: samples.
+        floor: share of the loudest frequency.
+        quantile: over time.
+    """
+    peak = y.abs().amax(dim=-1, keepdim=True)
+    scale = torch.where(peak > 0, peak, torch.ones_like(peak))
+    whitening = Whitening(y / scale, stft, span, floor, quantile)
+    return whitening.inverse(solve(whitening(y / scale))) * scale
 
 
 def _resample(spectrum: Tensor, count: int) -> Tensor:

@@ -1,7 +1,5 @@
 """A simulated trial as files."""
 
-import csv
-import io
 import shutil
 from dataclasses import asdict
 from enum import StrEnum
@@ -15,6 +13,7 @@ from foreknow.errors import ParameterError
 from foreknow.files import Event, display_name, write_events_csv, write_json_atomic, write_text_atomic
 from foreknow.files.depth import DepthVideo, inspect_depth, write_depth
 from foreknow.files.staging import staged_folder
+from foreknow.files.table import csv_text
 from foreknow.swallow.figures import Sample, central_part, comparison_figure, trial_figure
 from foreknow.swallow.simulate import SimulatedTrial, TrialSettings, TrueEvent, fit_noise, simulate_trial
 from foreknow.swallow.simulate.resimulate import see_again
@@ -112,9 +111,6 @@ def compare(trial: SimulatedTrial, real: DepthVideo, seed: int = 0) -> "Figure":
 def truth_table(trial: SimulatedTrial) -> str:
     """The truth of every frame as CSV."""
     repeated = set(trial.repeated)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_TRUTH_COLUMNS)
     invalid = 1 - trial.video.valid.flatten(1).to(torch.float64).mean(1)
     columns = (
         trial.video.timestamps,
@@ -125,9 +121,9 @@ def truth_table(trial: SimulatedTrial) -> str:
         *torch.rad2deg(trial.angles),
         invalid,
     )
-    for index, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        writer.writerow([f"{row[0]:.6f}", *(f"{value:.4f}" for value in row[1:]), int(index in repeated)])
-    return text.getvalue()
+    rows = enumerate(zip(*(column.tolist() for column in columns), strict=True))
+    shown = ([f"{row[0]:.6f}", *(f"{value:.4f}" for value in row[1:]), int(index in repeated)] for index, row in rows)
+    return csv_text(_TRUTH_COLUMNS, shown)
 
 
 def _row(event: TrueEvent) -> Event:

@@ -47,10 +47,7 @@ class RandomCrops(Data):
         if len(available) < dims or any(have < want for have, want in zip(available, self.size, strict=True)):
             message = f"crops of {self.size} do not fit item {index // self.crops} of shape {tuple(whole.y.shape[1:])}"
             raise ShapeError(message)
-        for name, part in whole.truth.items():
-            if tuple(part.shape[1:][-dims:]) != available:
-                message = f"the true component {name!r} has shape {tuple(part.shape[1:])}, the data {tuple(whole.y.shape[1:])}"
-                raise ShapeError(message)
+        whole.require_alike(slice(-dims, None))
         generator = generator_of("crop", self.seed, epoch, index)
         starts = [
             int(torch.randint(have - want + 1, (), generator=generator)) for have, want in zip(available, self.size, strict=True)
@@ -62,7 +59,7 @@ class RandomCrops(Data):
                 part = part.narrow(axis, start, length)
             return part
 
-        return Example(cut(whole.y), {name: cut(part) for name, part in whole.truth.items()})
+        return whole.mapped(cut)
 
     def fingerprint(self) -> str:
         """That of the whole items, and how they are cut."""

@@ -1,6 +1,6 @@
 """A batch of data, with the truth where it is known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -23,7 +23,22 @@ class Example:
 
     def to(self, device: torch.device) -> "Example":
         """The same on another device."""
-        return Example(self.y.to(device), {name: part.to(device) for name, part in self.truth.items()})
+        return self.mapped(lambda tensor: tensor.to(device))
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Example":
+        """Data and truth, each as ``function`` makes it."""
+        return Example(function(self.y), {name: function(part) for name, part in self.truth.items()})
+
+    def require_alike(self, axes: slice) -> None:
+        """Check that truth and data have the same sizes along ``axes`` of an item, so that they can be cut alike.
+
+        Raises:
+            ShapeError: naming the component that has not.
+        """
+        for name, part in self.truth.items():
+            if part.shape[1:][axes] != self.y.shape[1:][axes]:
+                message = f"the true component {name!r} has shape {tuple(part.shape[1:])}, the data {tuple(self.y.shape[1:])}"
+                raise ShapeError(message)
 
     def __len__(self) -> int:
         return len(self.y)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from foreknow.errors import ParameterError, ShapeError
 from foreknow.learn.data.base import Data
@@ -54,19 +53,13 @@ class RandomFrames(Data):
         if length < self.frames:
             message = f"film {index // self.items} has {length} frames, fewer than the {self.frames} of an item"
             raise ShapeError(message)
-        for name, part in film.truth.items():
-            if part.shape[1] != length:
-                message = f"the true component {name!r} of film {index // self.items} has {part.shape[1]} frames, the data {length}"
-                raise ShapeError(message)
+        film.require_alike(slice(1))
         generator = generator_of("frames", self.seed, epoch, index)
         span = int(torch.randint(self.frames, length + 1, (), generator=generator))
         first = int(torch.randint(length - span + 1, (), generator=generator))
         chosen = first + torch.arange(self.frames) * span // self.frames
 
-        def cut(tensor: Tensor) -> Tensor:
-            return tensor[0][chosen]
-
-        return Example(cut(film.y), {name: cut(part) for name, part in film.truth.items()})
+        return film.mapped(lambda tensor: tensor[0][chosen])
 
     def fingerprint(self) -> str:
         """That of the films, and how they are cut."""

@@ -77,11 +77,7 @@ class RandomViews(Data):
                 f"{tuple(whole.y.shape[1:])}"
             )
             raise ShapeError(message)
-        for name, part in whole.truth.items():
-            if tuple(part.shape[1:][-2:]) != available:
-                shapes = f"{tuple(part.shape[1:])}, the data {tuple(whole.y.shape[1:])}"
-                message = f"the true component {name!r} has shape {shapes}"
-                raise ShapeError(message)
+        whole.require_alike(slice(-2, None))
         generator = generator_of("view", self.seed, epoch, index)
         chance = torch.rand(3, generator=generator)
         scale = self.smallest * (self.largest / self.smallest) ** float(chance[0])
@@ -94,7 +90,7 @@ class RandomViews(Data):
             resized = functional.interpolate(flat, self.size, mode="bilinear", align_corners=False, antialias=True)
             return resized.reshape(*part.shape[:-2], *self.size)
 
-        return Example(seen(whole.y), {name: seen(part) for name, part in whole.truth.items()})
+        return whole.mapped(seen)
 
     def fingerprint(self) -> str:
         """That of the items, and how they are seen."""
