@@ -13,6 +13,7 @@ from foreknow.operators import Identity
 from foreknow.operators.base import LinearOperator
 from foreknow.operators.nonlinear import NonlinearOperator
 from foreknow.priors.base import Prior
+from foreknow.priors.none import NoPrior
 from foreknow.shapes import Shape, expand_event, sum_event
 
 Coefficients = tuple[Tensor, ...]
@@ -77,7 +78,7 @@ class Problem(nn.Module):
                 raise ShapeError(message)
             operators.append(operator)
         self.operators = nn.ModuleList(operators)
-        self.priors = nn.ModuleList([_NoPrior() if c.prior is None else c.prior for c in components.values()])
+        self.priors = nn.ModuleList([NoPrior() if c.prior is None else c.prior for c in components.values()])
         self.shape: Shape | None = None
 
     # ------------------------------------------------------------------ shapes
@@ -260,7 +261,7 @@ class Problem(nn.Module):
         bracketed = f"({signal})" if len(variables) > 1 else signal
         terms = [self.noise.formula.format(y="y", z=bracketed)]
         for variable, prior in zip(variables, self.declared_priors(), strict=True):
-            if not isinstance(prior, _NoPrior):
+            if not isinstance(prior, NoPrior):
                 terms.append(prior.formula.format(x=variable))
         return f"minimise over {', '.join(variables)}:  " + "  +  ".join(terms)
 
@@ -300,30 +301,6 @@ class Problem(nn.Module):
     def declared_priors(self) -> tuple[Prior, ...]:
         """R_1 ... R_k."""
         return tuple(cast("Prior", prior) for prior in self.priors)
-
-
-class _NoPrior(Prior):
-    """The prior of a component of which nothing is known: R = 0."""
-
-    homogeneity = 1.0
-    weighted = False
-
-    def _value(self, x: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
-        return torch.zeros(x.shape[: x.ndim - self.event_dims], dtype=x.dtype.to_real(), device=x.device)
-
-    def _prox(self, x: Tensor, threshold: Tensor) -> Tensor:  # noqa: ARG002
-        return x
-
-    def _conjugate(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
-        zero = (z == 0).flatten(z.ndim - self.event_dims).all(dim=-1)
-        return torch.where(zero, 0.0, torch.inf).to(z.dtype.to_real())
-
-    def _dual_scale(self, z: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
-        zero = (z == 0).flatten(z.ndim - self.event_dims).all(dim=-1)
-        return torch.where(zero, 1.0, 0.0).to(z.dtype.to_real())
-
-    def split(self) -> tuple[Prior | None, tuple[tuple[Prior, LinearOperator], ...]]:
-        return None, ()
 
 
 def _event_dims(components: Mapping[str, Component]) -> int:

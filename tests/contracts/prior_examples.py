@@ -33,6 +33,7 @@ from foreknow.priors import (
     Smoothness,
     Sum,
 )
+from foreknow.priors.none import NoPrior
 
 
 class SoftThreshold(nn.Module):
@@ -126,6 +127,7 @@ NORMS = (
 )
 
 SETS = (
+    PriorExample("nothing known", lambda _: NoPrior(), (6,), complex=True, weighted=False),
     PriorExample("non-negative", lambda _: NonNegative(), (6,), weighted=False),
     PriorExample("non-positive", lambda _: NonPositive(2), (2, 3), weighted=False),
     PriorExample("box", lambda _: Box(-0.5, 1.0), (6,), weighted=False),
