@@ -1,0 +1,1 @@
+"""What is learned from the simulator: spatial patterns, courses in time, and what tells a swallow from all else."""
