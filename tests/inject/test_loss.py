@@ -14,6 +14,7 @@ from foreknow.inject import (
     Moreau,
     ProxAsBackward,
     ProxTarget,
+    Refined,
     Separator,
     Subgradient,
     Target,
@@ -46,7 +47,7 @@ CASES = [
     pytest.param(wavelet_and_spikes, (2, 16), "spikes", id="a frame and spikes"),
     pytest.param(inverse_problem, (3, 10), None, id="inverse problem"),
 ]
-CONSISTENT = [Subgradient(), Moreau(0.3), ForwardBackwardEnvelope()]
+CONSISTENT = [Subgradient(), Moreau(0.3), ForwardBackwardEnvelope(), Refined(2)]
 
 
 def emitted(loss: ModelLoss, y: torch.Tensor, seed: int = 3) -> dict[str, torch.Tensor]:

@@ -1,6 +1,7 @@
 """Strategy 3, the prior: a declared model as the loss that trains any network without labels."""
 
 from foreknow.inject.loss import ModelLoss
+from foreknow.inject.refined import Refined
 from foreknow.inject.separator import Separator
 from foreknow.inject.target import BlockTarget, ProxTarget, Target, Teacher
 from foreknow.inject.treatment import ForwardBackwardEnvelope, Moreau, ProxAsBackward, Subgradient, Treatment
@@ -12,6 +13,7 @@ __all__ = [
     "Moreau",
     "ProxAsBackward",
     "ProxTarget",
+    "Refined",
     "Separator",
     "Subgradient",
     "Target",
