@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import is_tracing
 from torch.nn import functional
 
 from foreknow.errors import ForeknowError, ParameterError, ShapeError
@@ -90,7 +91,7 @@ class UNet(nn.Module):
         for length, multiple in zip(reversed(size), reversed(self.multiple), strict=True):
             margins += [0, -length % multiple]
         # A file that is written from this network is for other sizes too.
-        if any(margins) or torch.compiler.is_exporting() or torch.jit.is_tracing():
+        if any(margins) or torch.compiler.is_exporting() or is_tracing():
             x = functional.pad(x, margins, mode="replicate")
         x = _join(self.network(_cut(x, self.block)), self.block)
         for axis, length in enumerate(size, start=2):
