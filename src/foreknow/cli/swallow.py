@@ -7,13 +7,12 @@ import typer
 
 from foreknow.cli.extras import require_extra
 from foreknow.cli.options import Device, Output, Overwrite, Seed, check_device
+from foreknow.cli.swallow_count import count
 
-app = typer.Typer(help="Swallowing: depth videos of a neck, simulated with known truth.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    pass
+app = typer.Typer(
+    help="Swallowing: counted from depth videos of the neck, and videos simulated with known truth.", no_args_is_help=True
+)
+app.command()(count)
 
 
 @app.command()

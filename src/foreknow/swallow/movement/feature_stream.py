@@ -95,8 +95,9 @@ class FeatureStream:
             DataError: if no neck is found in the first frames, or the frame has another size than the camera's.
         """
         if frame.shape != (self._camera.height, self._camera.width):
-            message = f"a frame of {self._name} has {tuple(frame.shape)} pixels where {self._camera.height} x {self._camera.width}"
-            raise DataError(f"{message} are expected")
+            wanted = f"{self._camera.height} x {self._camera.width}"
+            message = f"a frame of {self._name} has {tuple(frame.shape)} pixels where {wanted} are expected"
+            raise DataError(message)
         self.delivery.frames += 1
         if self._last is not None and torch.equal(frame.nan_to_num(-1.0), self._last):
             self.delivery.repeated += 1

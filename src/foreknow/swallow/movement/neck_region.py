@@ -51,7 +51,7 @@ class NeckRegion:
     chin_found: bool
 
     def working_picture(self, frame: Tensor) -> Tensor:
-        """The region of a frame of the camera (height, width), metres -> millimetres on working pixels, NaN where nothing is seen."""
+        """The region of a frame (height, width) in metres -> millimetres on working pixels, NaN where nothing is seen."""
         part = frame[self.top : self.top + self.height, self.left : self.left + self.width]
         return 1000.0 * reduced(part, self.factor)
 

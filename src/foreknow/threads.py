@@ -1,0 +1,17 @@
+"""One CPU thread for work of many small steps, which more threads only slow down."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one CPU thread within the block; the number of before comes back after it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
