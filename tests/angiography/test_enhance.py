@@ -104,11 +104,11 @@ def test_a_bad_run_leaves_the_others_alone_and_names_nobody(tmp_path, secret_run
     folder.mkdir()
     (folder / f"{PERSON}_1.dcm").write_bytes(secret_run.read_bytes()[:-40_000])
     shutil.copy(secret_run, folder / f"{PERSON}_2.dcm")
-    save(folder / f"{PERSON}_10.dcm", plant(run_dataset(frames[:1], bits=12)))
+    save(folder / f"{PERSON}_10.dcm", plant(run_dataset(frames[[3, 3, 3]], bits=12)))
     said = command(folder, "-o", tmp_path / "out", "--no-report")
     assert said.exit_code == 2
     assert "run-001 has frames that are damaged or cut off" in said.stderr
-    assert "run-003 has 1 frame" in said.stderr
+    assert "run-003 has the same picture in all 3 frames" in said.stderr
     assert not any(secret in said.output + said.stderr for secret in SECRETS)
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").read_text().splitlines()))
     assert [row["status"] for row in rows] == ["failed", "ok", "failed"]

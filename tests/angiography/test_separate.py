@@ -98,7 +98,7 @@ def test_runs_without_changes_or_pictures_end_in_a_sentence(run):
 
 def test_settings_out_of_range():
     with pytest.raises(ParameterError):
-        EnhanceSettings(coherence=0.5)
+        EnhanceSettings(sure_weight=3.0)
     with pytest.raises(ParameterError):
         EnhanceSettings(working_side=8)
 

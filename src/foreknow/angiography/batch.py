@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from foreknow.angiography.exports import require_formats, write_formats
 from foreknow.angiography.inputs import RunInput, find_runs
 from foreknow.angiography.mask import vessel_mask
+from foreknow.angiography.modes import Enhancer
 from foreknow.angiography.pictures import window_of
-from foreknow.angiography.results import REPORT, RunResult, read_summary
+from foreknow.angiography.results import REPORT, RunResult, fingerprint, is_done, read_summary
 from foreknow.angiography.run_file import open_run
-from foreknow.angiography.separate import separate_run
-from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.simulate.detector import Relationship
 from foreknow.angiography.tree import vessel_tree
 from foreknow.errors import ForeknowError
@@ -26,8 +27,8 @@ from foreknow.files.table import csv_of_records
 
 TABLE = "summary.csv"
 _COLUMNS = (
-    "name", "status", "message", "kind", "frames", "width", "height", "frames_per_second", "pixel_intensity_relationship", "noise",
-    "vessel_share", "contrast_to_noise", "branches", "tree_length_px", "pan_px", "relative_duality_gap", "version",
+    "name", "status", "message", "mode", "kind", "frames", "width", "height", "frames_per_second", "pixel_intensity_relationship",
+    "noise", "vessel_share", "contrast_to_noise", "branches", "tree_length_px", "pan_px", "relative_duality_gap", "version",
 )  # fmt: skip
 
 
@@ -46,30 +47,45 @@ class RunFailure:
     is_input: bool
 
 
-RunOutcome = RunResult | RunFailure
+@dataclass(frozen=True)
+class RunSkipped:
+    """A run whose results are there already.
+
+    Attributes:
+        name: of its results.
+    """
+
+    name: str
+
+
+RunOutcome = RunResult | RunFailure | RunSkipped
 
 
 def enhance_file(
     path: str | Path,
     folder: str | Path,
-    settings: EnhanceSettings | None = None,
+    enhancer: Enhancer | None = None,
     *,
     name: str = "run-001",
     relationship: Relationship | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     report: bool = True,
+    formats: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
-) -> RunResult:
+) -> RunResult | RunSkipped:
     """Separate one run and write its results; they appear together when all is done.
 
     Args:
         path: a DICOM file, TIFF, PNG or folder of pictures.
         folder: of the results; made if it is not there.
-        settings: how to separate.
+        enhancer: how to separate; the classical way, and single frames by the network that comes with foreknow, if None.
         name: what sentences and results call the run; neither the file's name nor any field of it is written anywhere.
         relationship: how values follow from exposure, if the file does not say.
         overwrite: whether results of an earlier run are replaced.
+        resume: whether a run whose results are there already, of the same frames and settings, is left as it is.
         report: whether report.html is written.
+        formats: further files to write: names in `foreknow.angiography.exports.FORMATS`.
         progress: told the share that is done, 0 to 1; may raise to stop.
 
     Raises:
@@ -77,19 +93,25 @@ def enhance_file(
         ParameterError: if there are results already and ``overwrite`` is not set.
         OSError: if the results cannot be written.
     """
-    final, settings = Path(folder), settings or EnhanceSettings()
-    if not overwrite:
+    final, enhancer = Path(folder), enhancer or Enhancer()
+    require_formats(formats)
+    if not (overwrite or resume):
         require_no_results([final], _holds_results)
     start = time.perf_counter()
     run = open_run(path, name, relationship)
+    attenuation = run.attenuation()
+    mode, content = enhancer.mode_for(run.frames), fingerprint(attenuation)
+    if resume and is_done(final, content, mode, enhancer):
+        return RunSkipped(name)
     with staged_folder(final) as staging, torch.no_grad():
-        attenuation = run.attenuation()
-        separation = separate_run(attenuation, run.opened, run.table.darkest, settings, name, progress)
+        separation = enhancer.separate(attenuation, run.opened, run.table.darkest, name, progress)
         window = window_of(attenuation, separation.area)
         del attenuation
-        mask = vessel_mask(separation, settings)
+        mask = vessel_mask(separation, enhancer.settings)
         tree = vessel_tree(mask.binary.numpy(), separation.vessels.numpy())
-        result = RunResult(name, final, run, separation, mask, tree, window, settings, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        result = RunResult(name, final, run, separation, mask, tree, window, mode, enhancer.settings, content, seconds)
+        write_formats(result, staging, formats)
         result.write(staging)
         if report:
             from foreknow.angiography.report_page import write_run_report  # noqa: PLC0415  (libraries for pictures load slowly)
@@ -107,20 +129,24 @@ class RunBatch:
     Attributes:
         summaries: of those that were separated, as in ``summary.json``, in the order given.
         failures: of those that were not.
+        skipped: names of those whose results were there already.
     """
 
     summaries: tuple[dict[str, object], ...]
     failures: tuple[RunFailure, ...]
+    skipped: tuple[str, ...] = ()
 
 
 def enhance_many(
     paths: Sequence[str | Path],
     out_dir: str | Path,
-    settings: EnhanceSettings | None = None,
+    enhancer: Enhancer | None = None,
     *,
     relationship: Relationship | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     report: bool = True,
+    formats: Sequence[str] = (),
     progress: Callable[[str, float], None] | None = None,
     finished: Callable[[str], None] | None = None,
 ) -> RunBatch:
@@ -131,10 +157,12 @@ def enhance_many(
     Args:
         paths: files and folders.
         out_dir: folder of the results.
-        settings: how to separate.
+        enhancer: how to separate, as for `enhance_file`.
         relationship: how values follow from exposure, if the files do not say.
         overwrite: whether results of an earlier run are replaced.
+        resume: whether runs whose results are there already, of the same frames and settings, are left as they are.
         report: whether each run gets its report.html.
+        formats: further files to write.
         progress: told the name of a run and the share of it that is done.
         finished: told the name of each run when it is done, well or not.
 
@@ -142,18 +170,38 @@ def enhance_many(
         InputFileError: if a path does not exist or there are no runs.
         ParameterError: if there are results already and ``overwrite`` is not set; before any work.
     """
-    out = Path(out_dir)
+    out, enhancer = Path(out_dir), enhancer or Enhancer()
+    require_formats(formats)
+    enhancer.require_model()
     inputs = find_runs(paths, out)
-    if not overwrite:
+    if not (overwrite or resume):
         require_no_results([out / source.name for source in inputs], _holds_results)
     summaries: list[dict[str, object]] = []
     failures: list[RunFailure] = []
+    skipped: list[str] = []
     try:
         for source in inputs:
             tell = None if progress is None else _teller(progress, source.name)
-            outcome = _one(source, out, settings, relationship, overwrite=overwrite, report=report, progress=tell)
+            outcome = _guarded(
+                source,
+                partial(
+                    enhance_file,
+                    source.path,
+                    out / source.name,
+                    enhancer,
+                    name=source.name,
+                    relationship=relationship,
+                    overwrite=overwrite,
+                    resume=resume,
+                    report=report,
+                    formats=formats,
+                    progress=tell,
+                ),
+            )
             if isinstance(outcome, RunFailure):
                 failures.append(outcome)
+            elif isinstance(outcome, RunSkipped):
+                skipped.append(outcome.name)
             else:
                 summaries.append(outcome.summary())
             del outcome  # its layers are large
@@ -161,35 +209,18 @@ def enhance_many(
                 finished(source.name)
     finally:
         if len(inputs) > 1:
-            _write_table(out, summaries, failures)
-    return RunBatch(tuple(summaries), tuple(failures))
+            kept = [read_summary(out / name) or {} for name in skipped]
+            _write_table(out, [*summaries, *kept], failures)
+    return RunBatch(tuple(summaries), tuple(failures), tuple(skipped))
 
 
 def _teller(progress: Callable[[str, float], None], name: str) -> Callable[[float], None]:
     return lambda share: progress(name, share)
 
 
-def _one(
-    source: RunInput,
-    out: Path,
-    settings: EnhanceSettings | None,
-    relationship: Relationship | None,
-    *,
-    overwrite: bool,
-    report: bool,
-    progress: Callable[[float], None] | None,
-) -> RunOutcome:
+def _guarded(source: RunInput, enhance: Callable[[], RunResult | RunSkipped]) -> RunOutcome:
     try:
-        return enhance_file(
-            source.path,
-            out / source.name,
-            settings,
-            name=source.name,
-            relationship=relationship,
-            overwrite=overwrite,
-            report=report,
-            progress=progress,
-        )
+        return enhance()
     except ForeknowError as error:
         return RunFailure(source.name, str(error), is_input=True)
     except MemoryError:

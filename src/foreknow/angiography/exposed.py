@@ -40,7 +40,7 @@ def require_separable(attenuation: Tensor, area: Tensor, name: str, least_frames
         )
     elif float(area.float().mean()) < 0.01:
         message = f"{name} is black in all frames or hidden by its shutters; check the export"
-    elif bool(frozen_frames(attenuation)[1:].all()):
+    elif frames > 1 and bool(frozen_frames(attenuation)[1:].all()):
         message = f"{name} has the same picture in all {frames} frames, so that nothing moves; check the export"
     elif float(attenuation[0][area].std()) < _SAME and float(attenuation[-1][area].std()) < _SAME:
         message = f"{name} has frames without a picture (one value everywhere); check the export"

@@ -8,6 +8,7 @@ from pathlib import Path
 from foreknow.errors import InputFileError
 from foreknow.files.dicom import looks_like_dicom
 from foreknow.files.image_stack import IMAGE_SUFFIXES
+from foreknow.files.video import VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class RunInput:
 
 
 def find_runs(paths: Sequence[str | Path], exclude: Path | None = None) -> list[RunInput]:
-    """Expand files and folders: a folder of DICOM files holds a run each, a folder of pictures is one run.
+    """Expand files and folders: DICOM files and videos in a folder are a run each, pictures in a folder are one run together.
 
     Folders are searched at any depth, in natural order (``2`` before ``10``), without hidden ones.
 
@@ -44,7 +45,9 @@ def find_runs(paths: Sequence[str | Path], exclude: Path | None = None) -> list[
             raise InputFileError(message)
         inside = list(_inside(path, excluded)) if path.is_dir() else [path]
         if not inside:
-            message = f"input {number} of {len(paths)} is a folder without runs; they are DICOM files, or pictures (PNG, TIFF)"
+            message = (
+                f"input {number} of {len(paths)} is a folder without runs; they are DICOM files, videos, or pictures (PNG, TIFF)"
+            )
             raise InputFileError(message)
         for run in inside:
             found.setdefault(run.resolve(), run)
@@ -57,7 +60,7 @@ def _inside(folder: Path, excluded: Path | None) -> Iterator[Path]:
         return
     content = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
     files = [path for path in content if path.is_file()]
-    yield from (path for path in files if looks_like_dicom(path))
+    yield from (path for path in files if path.suffix.lower() in VIDEO_SUFFIXES or looks_like_dicom(path))
     if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
         yield folder
     for path in content:

@@ -15,6 +15,7 @@ from foreknow.angiography.settings import EnhanceSettings
 from foreknow.simulate.blur import gaussian_blur
 from foreknow.solve import noise_level
 
+_SAMPLES = 2**16
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -23,27 +24,38 @@ class VesselMask:
     """Where vessels are.
 
     Attributes:
-        score: (frames, height, width) float32, vessel attenuation, smoothed; what the threshold is put to.
-        soft: (frames, height, width) float32, 0 to 1: score^2 / (score^2 + threshold^2), so 0.5 at the threshold.
+        score: (frames, height, width) float32, what the threshold is put to: vessel attenuation, smoothed, or a network's gate.
         binary: (frames, height, width) bool.
-        threshold: attenuation.
+        threshold: attenuation, or a value of the gate.
+        is_gate: whether the score is a network's gate.
     """
 
     score: Tensor = field(repr=False)
-    soft: Tensor = field(repr=False)
     binary: Tensor = field(repr=False)
     threshold: float
+    is_gate: bool = False
 
     @property
-    def shown(self) -> Tensor:
-        """The soft mask where the binary one is, 0 elsewhere: what is laid over the frames."""
-        return torch.where(self.binary, self.soft, 0.0)
+    def soft(self) -> Tensor:
+        """(frames, height, width) float32, 0 to 1: the gate, or score^2 / (score^2 + threshold^2), 0.5 at the threshold."""
+        return self._softened(self.score)
+
+    def soft_frame(self, frame: int) -> Tensor:
+        """The soft mask of one frame, (height, width)."""
+        return self._softened(self.score[frame])
+
+    def shown_frame(self, frame: int) -> Tensor:
+        """The soft mask where the binary one is, 0 elsewhere: what is laid over the frame."""
+        return torch.where(self.binary[frame], self.soft_frame(frame), 0.0)
+
+    def _softened(self, score: Tensor) -> Tensor:
+        return score if self.is_gate else score.square() / (score.square() + max(self.threshold**2, 1e-20))
 
 
 def vessel_mask(separation: Separation, settings: EnhanceSettings | None = None) -> VesselMask:
     """Pixels above a multiple of the noise, in connected components that reach a higher one and are large enough.
 
-    The two levels are those of a threshold with hysteresis (Canny 1986).
+    The two levels are those of a threshold with hysteresis (Canny 1986). Where a network has looked, they are put to its gate.
 
     Args:
         separation: of the run.
@@ -51,14 +63,29 @@ def vessel_mask(separation: Separation, settings: EnhanceSettings | None = None)
     """
     settings = settings or EnhanceSettings()
     vessels = separation.vessels
-    width = settings.smoothing / 1000 * min(vessels.shape[1:])
-    score = torch.where(separation.area, gaussian_blur(vessels, width), 0.0)
-    frames = gaussian_blur(vessels + separation.background, width)
-    noise = float(noise_level(frames[:, separation.area], time_axis=-2))
-    low, high = settings.mask_level * noise, settings.mask_peak * noise
     area = settings.mask_area / 1000 * vessels.shape[1] * vessels.shape[2]
-    binary = torch.stack([torch.as_tensor(_components(frame.numpy(), low, high, area)) for frame in score])
-    return VesselMask(score, score.square() / (score.square() + max(low**2, 1e-20)), binary, low)
+    if separation.gate is not None:
+        score, low, high = separation.gate, settings.gate_level, settings.gate_peak
+    else:
+        width = settings.smoothing / 1000 * min(vessels.shape[1:])
+        score = torch.empty_like(vessels)
+        for frame, layer in zip(score, vessels, strict=True):
+            frame.copy_(torch.where(separation.area, gaussian_blur(layer, width), 0.0))
+        noise = _smoothed_noise(separation, width)
+        low, high = settings.mask_level * noise, settings.mask_peak * noise
+    binary = torch.empty(vessels.shape, dtype=torch.bool)
+    for found, frame in zip(binary, score, strict=True):
+        found.copy_(torch.as_tensor(_components(frame.numpy(), low, high, area)))
+    return VesselMask(score, binary, low, separation.gate is not None)
+
+
+def _smoothed_noise(separation: Separation, width: float) -> float:
+    """Standard deviation of the noise of smoothed frames, from some of their pixels."""
+    chosen = separation.area.flatten().nonzero().squeeze(1)
+    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
+    pairs = zip(separation.vessels, separation.background, strict=True)
+    sample = torch.stack([gaussian_blur(vessels + background, width).flatten()[chosen] for vessels, background in pairs])
+    return float(noise_level(sample, time_axis=-2))
 
 
 def _components(frame: NDArray[np.float32], low: float, high: float, area: float) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,17 +60,32 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def write_film(path: Path, attenuation: Tensor, soft: Tensor, window: Window, rate: float | None) -> None:
-    """An endless GIF: the run beside the run with its vessels in colour; sides are halved until one is at most 512."""
-    step = max(1, -(-max(attenuation.shape[1:]) // _FILM_SIDE))
-    pictures = _film(attenuation[:, ::step, ::step], soft[:, ::step, ::step], window)
+def encode_jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """JPEG without metadata, for pages."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def write_film(path: Path, frames: Iterable[tuple[Tensor, Tensor]], window: Window, rate: float | None) -> None:
+    """An endless GIF: the run beside the run with its vessels in colour; sides are halved until one is at most 512.
+
+    Args:
+        path: of the file.
+        frames: attenuation and soft mask of each, (height, width).
+        window: for all of them.
+        rate: frames a second; 15 if None.
+    """
+    pictures = _film(frames, window)
     first = next(pictures)
     milliseconds = max(20, round(1000 / (rate or 15.0) / 10) * 10)  # GIF counts in hundredths of a second
     first.save(path, format="GIF", save_all=True, append_images=pictures, duration=milliseconds, loop=0, optimize=False)
 
 
-def _film(attenuation: Tensor, soft: Tensor, window: Window) -> Iterator[Image.Image]:
-    for frame, weight in zip(attenuation, soft, strict=True):
+def _film(frames: Iterable[tuple[Tensor, Tensor]], window: Window) -> Iterator[Image.Image]:
+    for whole, soft in frames:
+        step = max(1, -(-max(whole.shape) // _FILM_SIDE))
+        frame, weight = whole[::step, ::step], soft[::step, ::step]
         plain = np.repeat(window.grey(frame)[..., None], 3, axis=-1)
         both = np.concatenate((plain, overlay(frame, weight, window)), axis=1)
         yield Image.fromarray(both).quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

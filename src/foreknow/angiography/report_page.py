@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foreknow.angiography.pictures import encode_png, overlay
+from foreknow.angiography.pictures import encode_jpeg, encode_png, overlay
 from foreknow.angiography.results import BRANCHES, CONTRAST, FILM, REPORT, RunResult
 from foreknow.files import write_text_atomic
-from foreknow.report import Facts, Figure, Notice, Picture, Report, Section, Table, Text
+from foreknow.report import Facts, Figure, Notice, Picture, Report, Section, Slides, Table, Text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 _LARGEST_FILM = 12_000_000  # bytes that go into the page
 _SHOWN = 8  # frames in the strip
+_SLIDES = 60  # at most, evenly spaced
+_SLIDE_SIDE = 512
 _CURVES = 6
 
 
@@ -46,7 +48,7 @@ def run_report(result: RunResult, folder: Path) -> Report:
         ),
         Text("Contrast to noise is of the vessel layer on its own mask; it says nothing of vessels that were missed."),
     )
-    return report.add(first, _film(folder), _frames(result), _tree(result), _making(result))
+    return report.add(first, _slides(result), _film(folder), _frames(result), _tree(result), _making(result))
 
 
 def _film(folder: Path) -> Section:
@@ -58,13 +60,35 @@ def _film(folder: Path) -> Section:
     return section.add(Text(f"The film of {len(content) / 1e6:.0f} MB is too large for this page; it is in {FILM}."))
 
 
+def _slides(result: RunResult) -> Section:
+    """Frame, frame with vessels, vessel layer, side by side; one window for all frames."""
+    found, count = result.separation, result.run.frames
+    chosen = np.unique(np.linspace(0, count - 1, min(_SLIDES, count)).round().astype(int)).tolist()
+    step = max(1, -(-max(found.vessels.shape[1:]) // _SLIDE_SIDE))
+    layer_window = result.layer_window()
+    slides = []
+    for frame in chosen:
+        vessels, background = (layer[frame, ::step, ::step] for layer in (found.vessels, found.background))
+        plain, layer = result.window.grey(vessels + background), layer_window.grey(vessels)
+        marked = overlay(vessels + background, result.mask.shown_frame(frame)[::step, ::step], result.window)
+        grey = [np.repeat(picture[..., None], 3, axis=-1) for picture in (plain, layer)]
+        time = "" if result.run.seconds is None else f", {result.run.seconds[frame]:.2f} s"
+        caption = f"frame {frame + 1} of {count}{time}"
+        picture = encode_jpeg(np.concatenate((grey[0], marked, grey[1]), axis=1))
+        slides.append(
+            Picture(picture, f"Frame {frame + 1}, with its vessels in colour, and its vessel layer", caption, "image/jpeg")
+        )
+    text = "Slide or use the arrow keys. Left the frame, in the middle with vessels in colour, right the vessel layer."
+    return Section("Frame by frame", Slides(slides, "Frames of the run, one after the other", text))
+
+
 def _frames(result: RunResult) -> Section:
     found, count = result.separation, result.run.frames
     chosen = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
     step = max(1, round(max(found.vessels.shape[1:]) / 320))
     pictures = [
-        overlay((found.vessels + found.background)[frame, ::step, ::step], result.mask.shown[frame, ::step, ::step], result.window)
-        for frame in chosen
+        overlay(result.attenuation(frame)[::step, ::step], result.mask.shown_frame(frame)[::step, ::step], result.window)
+        for frame in chosen.tolist()
     ]
     half = -(-len(pictures) // 2)
     rows = [np.concatenate(pictures[start : start + half], axis=1) for start in (0, half) if pictures[start:]]
@@ -124,9 +148,10 @@ def _making(result: RunResult) -> Section:
         "frames": f"{run.frames} of {run.width} x {run.height}, {run.kind}, {run.table.relationship.value}",
         "frames a second": run.rate,
         "noise of a pixel, attenuation": found.noise,
-        "mask threshold, attenuation": result.mask.threshold,
+        "mask threshold, attenuation" if found.gate is None else "mask threshold, gate": result.mask.threshold,
         "movement of the whole picture, px": found.pan.reach,
         "directions of the background": found.directions,
+        "mode": result.mode.value,
         "relative duality gap": found.certificate,
         "iterations": found.iterations,
         "seconds": result.seconds,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -11,9 +13,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from pydicom.uid import generate_uid
+from torch import Tensor
 
 from foreknow.angiography.contrast import contrast_to_noise, maximum_opacity
 from foreknow.angiography.mask import VesselMask
+from foreknow.angiography.modes import Enhancer, Mode
 from foreknow.angiography.pictures import Window, encode_png, overlay, write_film
 from foreknow.angiography.run_file import RunFile
 from foreknow.angiography.separate import Separation
@@ -46,7 +50,9 @@ class RunResult:
         mask: where vessels are.
         tree: what the frame with most vessels shows.
         window: for all frames.
-        settings: how it was separated.
+        mode: how it was separated.
+        settings: numbers of that.
+        content: a hash of its attenuation, by which results are known again.
         seconds: wall-clock time of the separation.
     """
 
@@ -57,7 +63,9 @@ class RunResult:
     mask: VesselMask = field(repr=False)
     tree: VesselTree = field(repr=False)
     window: Window
+    mode: Mode
     settings: EnhanceSettings
+    content: str
     seconds: float
 
     @property
@@ -76,6 +84,10 @@ class RunResult:
         values = values[values.isfinite()]
         return float(values.median()) if len(values) else None
 
+    def attenuation(self, frame: int) -> Tensor:
+        """Of one frame, as it was read: the sum of the layers."""
+        return self.separation.vessels[frame] + self.separation.background[frame]
+
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``: numbers, strings and None only, nothing of the file's name or header."""
         run, found = self.run, self.separation
@@ -85,6 +97,7 @@ class RunResult:
             "version": version("foreknow"),
             "disclaimer": DISCLAIMER,
             "name": self.name,
+            "mode": self.mode.value,
             "kind": run.kind,
             "frames": run.frames,
             "height": run.height,
@@ -111,17 +124,18 @@ class RunResult:
             "converged": found.converged,
             "seconds": _rounded(self.seconds),
             "settings": asdict(self.settings),
+            "content": self.content,
         }
 
     def write(self, folder: Path) -> None:
         """Write all files but the report into ``folder``, the summary last."""
         self._write_layers(folder)
         self._write_dicom(folder)
-        attenuation = self.separation.vessels + self.separation.background
         frame = self.tree.frame
-        (folder / OVERLAY).write_bytes(encode_png(overlay(attenuation[frame], self.mask.shown[frame], self.window)))
+        (folder / OVERLAY).write_bytes(encode_png(overlay(self.attenuation(frame), self.mask.shown_frame(frame), self.window)))
         (folder / OPACITY_PICTURE).write_bytes(encode_png(self.opacity_picture()))
-        write_film(folder / FILM, attenuation, self.mask.shown, self.window, self.run.rate)
+        frames = ((self.attenuation(number), self.mask.shown_frame(number)) for number in range(self.run.frames))
+        write_film(folder / FILM, frames, self.window, self.run.rate)
         (folder / BRANCHES).write_text(self._branches(), encoding="utf-8", newline="")
         (folder / CONTRAST).write_text(self._contrast(), encoding="utf-8", newline="")
         write_json_atomic(folder / SUMMARY, self.summary())
@@ -129,28 +143,28 @@ class RunResult:
     def opacity_picture(self) -> NDArray[np.uint8]:
         """The maximum opacity, dark vessels on white."""
         opacity = maximum_opacity(self.separation.vessels)
-        top = max(4 * self.mask.threshold, _high(opacity.numpy()))
-        return Window(0.0, top).grey(opacity)
+        return Window(0.0, max(self._faint(), _high(opacity.numpy()))).grey(opacity)
+
+    def layer_window(self) -> Window:
+        """One window for the vessel layer of all frames, dark vessels on white."""
+        return Window(0.0, max(self._faint(), _high(self.separation.vessels.numpy())))
+
+    def _faint(self) -> float:
+        """Attenuation below which a window would show noise."""
+        return 4 * self.mask.threshold if self.separation.gate is None else 8 * self.separation.noise
 
     def _write_layers(self, folder: Path) -> None:
-        found = self.separation
-        layers: dict[str, NDArray[Any]] = {
-            VESSELS: found.vessels.numpy(),
-            BACKGROUND: found.background.numpy(),
-            SOFT: (255 * self.mask.soft).round().byte().numpy(),
-            MASK: 255 * self.mask.binary.byte().numpy(),
-            OPACITY: maximum_opacity(found.vessels).numpy(),
-        }
-        for name, layer in layers.items():
-            arguments = {"level": 1}
-            tifffile.imwrite(
-                folder / name, layer, compression="zlib", compressionargs=arguments, photometric="minisblack", metadata=None
-            )
+        found, mask = self.separation, self.mask
+        _write_tiff(folder / VESSELS, (frame.numpy() for frame in found.vessels))
+        _write_tiff(folder / BACKGROUND, (frame.numpy() for frame in found.background))
+        _write_tiff(folder / SOFT, ((255 * mask.soft_frame(n)).round().byte().numpy() for n in range(self.run.frames)))
+        _write_tiff(folder / MASK, (255 * frame.byte().numpy() for frame in mask.binary))
+        _write_tiff(folder / OPACITY, [maximum_opacity(found.vessels).numpy()])
 
     def _write_dicom(self, folder: Path) -> None:
         found, study = self.separation, generate_uid()
         low = float(found.background.amin())
-        top = max(1.0, _UNIT * max(4 * self.mask.threshold, _high(found.vessels.numpy())))
+        top = max(1.0, _UNIT * max(self._faint(), _high(found.vessels.numpy())))
         centre, width = _UNIT * (self.window.low + self.window.high) / 2, _UNIT * (self.window.high - self.window.low)
         layers = (
             (VESSELS_DICOM, "Vessel layer", _stored(found.vessels.numpy(), 0.0), 0.0, (top / 2, top)),
@@ -200,6 +214,29 @@ class RunResult:
 def read_summary(folder: Path) -> dict[str, Any] | None:
     """What an earlier run wrote as ``summary.json``; None if there is none that this program wrote."""
     return summary_of(folder, TOOL)
+
+
+def _write_tiff(path: Path, frames: Iterable[NDArray[Any]]) -> None:
+    """Pages of a TIFF, a frame at a time."""
+    with tifffile.TiffWriter(path) as file:
+        for frame in frames:
+            file.write(frame, compression="zlib", compressionargs={"level": 1}, photometric="minisblack", metadata=None)
+
+
+def fingerprint(attenuation: Tensor) -> str:
+    """A hash of the values of a run; of all that a file says of a person it holds nothing."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr(tuple(attenuation.shape)).encode())
+    for frame in attenuation:
+        digest.update(frame.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def is_done(folder: Path, content: str, mode: Mode, enhancer: Enhancer) -> bool:
+    """Whether a folder holds the results of this run in this mode, of the same settings and version."""
+    summary = read_summary(folder) or {}
+    wanted = {"content": content, "mode": mode.value, "settings": asdict(enhancer.settings), "version": version("foreknow")}
+    return enhancer.model is None and all(summary.get(name) == value for name, value in wanted.items())
 
 
 def _stored(layer: NDArray[np.float32], low: float) -> NDArray[np.uint16]:

@@ -1,10 +1,11 @@
-"""A run as it lies on disk: DICOM, TIFF, PNG or a folder of pictures; its attenuation comes in blocks of frames."""
+"""A run as it lies on disk: DICOM, TIFF, PNG, a video or a folder of pictures; its attenuation comes in blocks of frames."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,7 @@ from foreknow.angiography.simulate.detector import Relationship
 from foreknow.errors import InputFileError
 from foreknow.files.dicom import DicomFrames, looks_like_dicom, open_area, read_header, stored_blocks
 from foreknow.files.image_stack import IMAGE_SUFFIXES, ImageStack, open_image_stack
-
-VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".wmv"})
+from foreknow.files.video import VIDEO_SUFFIXES, VideoFrames, open_video
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class RunFile:
     table: AttenuationTable = field(repr=False)
     kind: str
     lossy: float
-    source: tuple[Path, DicomFrames] | ImageStack = field(repr=False)
+    source: tuple[Path, DicomFrames] | ImageStack | VideoFrames = field(repr=False)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -69,8 +69,8 @@ class RunFile:
         Raises:
             InputFileError: if the file is damaged or cut off.
         """
-        if isinstance(self.source, ImageStack):
-            stored: Iterator[NDArray[np.generic]] = self.source.blocks(self.name, size)
+        if isinstance(self.source, ImageStack | VideoFrames):
+            stored: Iterator[NDArray[Any]] = self.source.blocks(self.name, size)
         else:
             stored = iter(stored_blocks(*self.source, self.name, size))
         for block in stored:
@@ -93,7 +93,7 @@ def open_run(path: str | Path, name: str = "the run", relationship: Relationship
     """Look at a run without reading its frames.
 
     Args:
-        path: a DICOM file, a TIFF or PNG, or a folder of pictures of one run.
+        path: a DICOM file, a TIFF or PNG, a video, or a folder of pictures of one run.
         name: what sentences and results call it; the path may name a person and is not shown.
         relationship: how values follow from exposure, if the file does not say or is wrong.
 
@@ -111,11 +111,10 @@ def open_run(path: str | Path, name: str = "the run", relationship: Relationship
     if place.is_file() and looks_like_dicom(place):
         return _open_dicom(place, name, relationship)
     if suffix in VIDEO_SUFFIXES:
-        message = f"{name} is a video, which is not read here; convert it to frames first, for example: ffmpeg -i run.mp4 %04d.png"
-        raise InputFileError(message)
+        return _open_video(place, name, relationship)
     if place.is_dir() or suffix in IMAGE_SUFFIXES:
         return _open_images(place, name, relationship)
-    message = f"{name} is neither DICOM nor a picture (PNG, TIFF); export the run as multi-frame DICOM"
+    message = f"{name} is neither DICOM nor pictures (PNG, TIFF) nor a video (AVI, MP4); export the run as multi-frame DICOM"
     raise InputFileError(message)
 
 
@@ -151,4 +150,21 @@ def _open_images(path: Path, name: str, relationship: Relationship | None) -> Ru
         kind=f"pictures, {stack.bits} bits" if stack.bits else "pictures, floats",
         lossy=0.0,
         source=stack,
+    )
+
+
+def _open_video(path: Path, name: str, relationship: Relationship | None) -> RunFile:
+    video = open_video(path, name)
+    return RunFile(
+        name=name,
+        frames=video.frames,
+        height=video.rows,
+        width=video.columns,
+        seconds=video.seconds,
+        spacing=None,
+        opened=torch.ones(video.rows, video.columns, dtype=torch.bool),
+        table=table_of_images(8, relationship),
+        kind="video, 8 bits",
+        lossy=1.0,
+        source=video,
     )

@@ -1,27 +1,22 @@
-"""Vessels out of a moving background: robust PCA of attenuation, with weights that follow the neighbourhood."""
+"""Vessels out of a moving background: what was exposed, what pans, the size to work at, and a solver in the middle."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from foreknow.angiography.balanced import BalancedRobustPCA, Found
 from foreknow.angiography.exposed import exposed_area, frozen_frames, require_separable
 from foreknow.angiography.pan import Pan, find_pan, no_pan
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.subspace import background_at_full_size
-from foreknow.model import Model
-from foreknow.noise import Exact
-from foreknow.operators import Mask
-from foreknow.priors import L1, NonNegative, NuclearNorm
-from foreknow.problem import Component
-from foreknow.simulate.blur import gaussian_blur
-from foreknow.solve import ConvergenceWarning, Solution, noise_level
+from foreknow.solve import noise_level
 
 _DIRECTION = 1e-2  # of the largest singular value: what counts as a direction of the background
 
@@ -36,12 +31,13 @@ class Separation:
         area: (height, width) bool, what was exposed; outside the vessel layer is 0.
         noise: standard deviation of the noise of a pixel, attenuation.
         pan: how the picture moved.
-        certificate: relative duality gap of the last solve.
-        iterations: of all solves.
+        certificate: relative duality gap of the last solve; None where nothing was solved to one.
+        iterations: of all solves, or frames that a network looked at.
         converged: whether all solves reached their tolerance.
         directions: rank of the background, at the working size.
         formula: of the model.
         notices: sentences for the user.
+        gate: (frames, height, width) float32, 0 to 1, how sure a network is of a vessel; None where none looked.
     """
 
     vessels: Tensor = field(repr=False)
@@ -49,12 +45,27 @@ class Separation:
     area: Tensor = field(repr=False)
     noise: float
     pan: Pan
-    certificate: float
+    certificate: float | None
     iterations: int
     converged: bool
     directions: int
     formula: str
     notices: tuple[str, ...]
+    gate: Tensor | None = field(default=None, repr=False)
+
+
+class RunSolver(Protocol):
+    """How the low-rank background and the vessels of frames in place are found."""
+
+    def __call__(self, frames: Tensor, seen: Tensor | None, sigma: float, tell: Callable[[float], None]) -> Found:
+        """Take frames apart.
+
+        Args:
+            frames: (frames, height, width) attenuation, 0 where it is hidden.
+            seen: (frames, height, width) bool, what is not hidden; None for all.
+            sigma: standard deviation of the noise.
+            tell: told the share that is done.
+        """
 
 
 def separate_run(
@@ -64,6 +75,7 @@ def separate_run(
     settings: EnhanceSettings | None = None,
     name: str = "the run",
     progress: Callable[[float], None] | None = None,
+    solver: RunSolver | None = None,
 ) -> Separation:
     r"""Separate a run into vessels and background.
 
@@ -71,8 +83,7 @@ def separate_run(
 
         min |L|_* + sum_i w_i s_i   over  L + S = D, S >= 0.
 
-    It is solved to a certified duality gap. Then the weights w follow what was found around each pixel (Candes, Wakin and Boyd
-    2008): small beside a vessel, large where nothing is near, and it is solved again.
+    It is solved to a certified duality gap, with weights w that follow from a solution without the sign (`BalancedRobustPCA`).
 
     Args:
         attenuation: (frames, height, width) float32.
@@ -81,11 +92,13 @@ def separate_run(
         settings: how to separate.
         name: what sentences call the run.
         progress: told the share that is done, 0 to 1; may raise to stop.
+        solver: what finds background and vessels; `BalancedRobustPCA` with ``settings`` if None.
 
     Raises:
         DataError: if there are too few frames, or nothing to separate in them.
     """
     settings = settings or EnhanceSettings()
+    solver = solver or BalancedRobustPCA(settings)
     tell = progress or (lambda share: None)  # noqa: ARG005
     opened = torch.ones(attenuation.shape[1:], dtype=torch.bool) if opened is None else opened
     area = exposed_area(attenuation, opened, darkest)
@@ -98,9 +111,8 @@ def separate_run(
     sigma = float(noise_level(torch.where(inside, small, 0.0)[:, inside], time_axis=-2))
     placed = pan.align(torch.where(inside, small, small.new_zeros(())))
     seen = pan.align(inside.expand_as(small).contiguous())  # without movement what is hidden is 0 in all frames, which has low rank
-    solutions = _solve(placed, seen if pan.reach else None, sigma, settings, tell)
-    last = solutions[-1]
-    low_rank, vessels = last["background"], last["vessels"]
+    found = solver(placed, seen if pan.reach else None, sigma, lambda share: tell(0.1 + 0.7 * share))
+    low_rank, vessels = found.background, found.vessels
     if factor > 1:
         whole_pan = _scaled(pan, factor, attenuation)
         vessels, background = background_at_full_size(attenuation, area, vessels, low_rank, pan, whole_pan, factor)
@@ -118,43 +130,13 @@ def separate_run(
         area=area,
         noise=float(noise_level(attenuation[:, area], time_axis=-2)),
         pan=pan,
-        certificate=float(last.certificate.worst),
-        iterations=sum(solution.iterations for solution in solutions),
-        converged=all(bool(solution.converged) for solution in solutions),
+        certificate=found.certificate,
+        iterations=found.iterations,
+        converged=found.converged,
         directions=int((values > _DIRECTION * values[0]).sum()),
-        formula="min |background|_* + sum of w * vessels, background + vessels = attenuation, vessels >= 0",
-        notices=(*remarks, *_remarks(attenuation, settings), *_unsolved(solutions, settings)),
+        formula=found.formula,
+        notices=(*remarks, *_remarks(attenuation, settings), *found.notices),
     )
-
-
-def _solve(
-    frames: Tensor, seen: Tensor | None, sigma: float, settings: EnhanceSettings, tell: Callable[[float], None]
-) -> list[Solution]:
-    weight: float | Tensor = settings.sparse_weight / math.sqrt(frames[0].numel())
-    solutions: list[Solution] = []
-    for number in range(settings.rounds):
-        model = _model(weight, seen)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it becomes a notice
-            solutions.append(model.solve(frames, tolerance=settings.tolerance, max_iterations=settings.max_iterations))
-        tell(0.1 + 0.7 * (number + 1) / settings.rounds)
-        weight = _weights(solutions[-1]["vessels"], sigma, settings)
-    return solutions
-
-
-def _model(weight: float | Tensor, seen: Tensor | None) -> Model:
-    vessels = L1(weight, event_dims=3) & NonNegative(event_dims=3)
-    if seen is None:
-        return Model(background=Component(NuclearNorm(event_dims=3)), vessels=Component(vessels), noise=Exact())
-    mask = Mask(seen)
-    return Model(background=Component(NuclearNorm(event_dims=3), mask), vessels=Component(vessels, mask), noise=Exact())
-
-
-def _weights(vessels: Tensor, sigma: float, settings: EnhanceSettings) -> Tensor:
-    """Weights of every pixel by the vessels around it, (frames, height, width)."""
-    around = gaussian_blur(vessels, settings.coherence_width / 1000 * min(vessels.shape[1:]))
-    factor = settings.coherence / (1 + around / max(settings.coherence_level * sigma, 1e-12))
-    return settings.sparse_weight / math.sqrt(vessels[0].numel()) * factor.clamp_min(1 / (2 * settings.coherence - 1))
 
 
 def _reduced(frames: Tensor, factor: int) -> Tensor:
@@ -202,10 +184,3 @@ def _remarks(attenuation: Tensor, settings: EnhanceSettings) -> list[str]:
     if len(attenuation) < 2 * settings.least_frames:
         remarks.append(f"only {len(attenuation)} frames: vessels that hardly move between them stay in the background")
     return remarks
-
-
-def _unsolved(solutions: list[Solution], settings: EnhanceSettings) -> list[str]:
-    if all(solution.converged for solution in solutions):
-        return []
-    gap = max(float(solution.certificate.worst) for solution in solutions)
-    return [f"the solver stopped at a relative duality gap of {gap:.1g}, above {settings.tolerance:g}"]

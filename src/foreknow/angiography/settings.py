@@ -9,16 +9,15 @@ from foreknow.errors import ParameterError
 class EnhanceSettings:
     """How vessels are separated from the background.
 
-    The numbers were chosen on eight simulated runs (seeds 0 to 7 of 50 frames of 192 x 192), not on those of the benchmark.
+    The numbers were chosen on eight simulated runs (seeds 0 to 7 of 40 frames of 192 x 192), not on those of the benchmark.
 
     Attributes:
         sparse_weight: of the vessels, in units of 1 / sqrt(pixels of a frame), beside a nuclear norm of weight 1 (Candes et al.
             2011).
-        coherence: factor of the weights where no vessel is near, at least 1 (1: weights stay); where one is plain it falls to
-            1 / (2 coherence - 1).
-        coherence_level: vessel attenuation around, in standard deviations of the noise, that halves the weights.
-        coherence_width: standard deviation of the neighbourhood, thousandths of the shorter side.
-        rounds: how many times the model is solved, the weights renewed in between.
+        sure_weight: factor of the weights where only additions to the background are near, and
+        unsure_weight: where none is, or as much is taken away (`BalancedRobustPCA`).
+        balance: how much what is taken away counts beside what is added.
+        neighbourhood: standard deviation of what counts as near, thousandths of the shorter side.
         tolerance: relative duality gap to which each is solved.
         max_iterations: of the solver at most.
         working_side: pixels; the background is found at this size at most, and larger frames share its course in time.
@@ -28,17 +27,19 @@ class EnhanceSettings:
         mask_level: a pixel of the mask has this many standard deviations of the noise of smoothed frames, and
         mask_peak: its connected component so many somewhere, and
         mask_area: this share of a frame, thousandths.
-        least_frames: a run of fewer frames cannot be separated.
+        least_frames: a run of fewer frames cannot be separated by movement.
+        gate_level: where a network looks, a pixel of the mask has this gate, and
+        gate_peak: its connected component this one somewhere.
 
     Raises:
         ParameterError: if a number is out of range.
     """
 
     sparse_weight: float = 1.0
-    coherence: float = 1.5
-    coherence_level: float = 2.0
-    coherence_width: float = 8.0
-    rounds: int = 2
+    sure_weight: float = 0.5
+    unsure_weight: float = 2.5
+    balance: float = 2.0
+    neighbourhood: float = 13.0
     tolerance: float = 1e-3
     max_iterations: int = 200
     working_side: int = 512
@@ -48,12 +49,18 @@ class EnhanceSettings:
     mask_peak: float = 16.0
     mask_area: float = 1.0
     least_frames: int = 6
+    gate_level: float = 0.5
+    gate_peak: float = 0.8
 
     def __post_init__(self) -> None:
-        positive = (self.sparse_weight, self.coherence_level, self.tolerance, self.mask_level)
-        if not (min(positive) > 0 and self.coherence >= 1 and self.rounds >= 1 and self.max_iterations >= 1):
-            message = f"weights, levels and tolerances must be above 0, coherence and rounds 1 or more, not {self}"
+        positive = (self.sparse_weight, self.sure_weight, self.tolerance, self.mask_level)
+        if not (min(positive) > 0 and self.unsure_weight >= self.sure_weight and self.max_iterations >= 1):
+            message = f"weights, levels and tolerances must be above 0 and weights in order, not {self}"
             raise ParameterError(message)
-        if self.working_side < 32 or self.least_frames < 2 or min(self.smoothing, self.coherence_width, self.mask_area) < 0:
+        widths = (self.smoothing, self.neighbourhood, self.mask_area, self.balance)
+        if self.working_side < 32 or self.least_frames < 2 or min(widths) < 0:
             message = f"a separation works on 32 pixels a side and 2 frames or more, widths and areas of 0 or more, not {self}"
+            raise ParameterError(message)
+        if not 0 < self.gate_level <= self.gate_peak < 1:
+            message = f"levels of a gate lie between 0 and 1 and in order, not {self.gate_level} and {self.gate_peak}"
             raise ParameterError(message)

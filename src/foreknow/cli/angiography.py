@@ -7,10 +7,15 @@ import typer
 
 from foreknow.cli.exits import exit_code_of_batch, say_error
 from foreknow.cli.extras import require_extra
-from foreknow.cli.options import Output, Overwrite, Seed, check_output
+from foreknow.cli.options import Device, Output, Overwrite, Seed, check_device, check_output
+from foreknow.errors import ParameterError
 
 if TYPE_CHECKING:
     from foreknow.angiography.simulate import Relationship
+
+Pixels = Annotated[
+    str, typer.Option("--pixels", help="How values follow from exposure: lin, log or disp; auto takes what the file says.")
+]
 
 app = typer.Typer(
     help="X-ray angiography: separate vessels from moving backgrounds, simulate coronary runs with known truth.",
@@ -24,23 +29,41 @@ def enhance(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="Runs: multi-frame DICOM, TIFF, or a folder of pictures; or folders of DICOM runs.",
+            help="Runs: multi-frame DICOM, TIFF, AVI, MP4, or a folder of pictures; single frames; or folders of DICOM runs.",
             show_default=False,
         ),
     ],
     output: Output,
-    pixels: Annotated[
-        str, typer.Option("--pixels", help="How values follow from exposure: lin, log or disp; auto takes what the file says.")
+    pixels: Pixels = "auto",
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            help="classical (certified), unrolled (few learned steps), network, frame (each frame alone); "
+            "auto: classical, and frame for runs of very few frames.",
+        ),
     ] = "auto",
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="FOLDER", help="Model of foreknow angiography train, instead of the one that comes along."),
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--also", metavar="FORMAT", help="Write the layers as npz or nifti too; may be repeated.")
+    ] = None,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip runs that have complete results of the same frames, mode and settings.")
+    ] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each run.")] = True,
+    device: Device = "cpu",
 ) -> None:
     """Separate contrast-filled vessels from the background that moves behind them.
 
     FOLDER/run-001/ and so on, in the order given, get the layers vessels.tif and background.tif (they sum to the run's
     attenuation), soft_mask.tif, mask.tif, maximum_opacity.tif; vessels.dcm, background.dcm and mask.dcm (multi-frame Secondary
     Capture); overlay.png and overlay.gif, branches.csv, contrast.csv, summary.json and report.html; with several runs also
-    FOLDER/summary.csv. Nothing of a file's name or header is written or shown. A means of research, not a diagnosis.
+    FOLDER/summary.csv. All modes give the same files. Nothing of a file's name or header is written or shown. A means of
+    research, not a diagnosis.
     """
     from foreknow.cli.show import console, progress_bar, table  # noqa: PLC0415
     from foreknow.files import display_name  # noqa: PLC0415
@@ -48,7 +71,12 @@ def enhance(
     require_extra("angiography")
     from foreknow.angiography.batch import enhance_many  # noqa: PLC0415
     from foreknow.angiography.inputs import find_runs  # noqa: PLC0415
+    from foreknow.angiography.modes import Enhancer, Mode  # noqa: PLC0415
 
+    if mode.lower() not in set(Mode):
+        message = f"--mode is one of {', '.join(Mode)}, not {mode!r}"
+        raise ParameterError(message)
+    enhancer = Enhancer(Mode(mode.lower()), model=model, device=check_device(device))
     relationship = None if pixels.lower() == "auto" else _relationship(pixels)
     inputs = find_runs(runs, output)
     check_output(output)
@@ -58,22 +86,26 @@ def enhance(
         batch = enhance_many(
             runs,
             output,
+            enhancer,
             relationship=relationship,
             overwrite=overwrite,
+            resume=resume,
             report=report,
+            formats=formats or (),
             progress=lambda name, share: bar.update(task, completed=place[name] + share, description=name),
             finished=lambda name: bar.update(task, completed=place[name] + 1, description=name),
         )
-    columns = {"run": "left", "frames": "right", "vessels, %": "right", "CNR": "right", "branches": "right", "seconds": "right"}
-    rows = [
-        [one["name"], one["frames"], _percent(one["vessel_share"]), one["contrast_to_noise"], one["branches"], one["seconds"]]
-        for one in batch.summaries
-    ]
+    numbers = ("frames", "vessels, %", "CNR", "branches", "seconds")
+    columns = {"run": "left", "mode": "left", **dict.fromkeys(numbers, "right")}
+    shown = ("name", "mode", "frames", "vessel_share", "contrast_to_noise", "branches", "seconds")
+    rows = [[_percent(one[key]) if key == "vessel_share" else one[key] for key in shown] for one in batch.summaries]
     screen = console()
     if rows:
         screen.print(table(columns, rows))
         hint = " (open report.html there)" if report else ""
         screen.print(f"Results: {display_name(output)}{hint}", markup=False)
+    if batch.skipped:
+        screen.print(f"{len(batch.skipped)} runs were done already and skipped.")
     for one in batch.summaries:
         for notice in cast("list[str]", one["notices"]):
             say_error(f"{one['name']}: {notice}")
@@ -90,12 +122,58 @@ def _percent(share: object) -> float | None:
 
 def _relationship(pixels: str) -> "Relationship":
     from foreknow.angiography.simulate import Relationship  # noqa: PLC0415
-    from foreknow.errors import ParameterError  # noqa: PLC0415
 
     if pixels.upper() not in set(Relationship):
         message = f"--pixels is lin, log or disp, not {pixels!r}"
         raise ParameterError(message)
     return Relationship(pixels.upper())
+
+
+@app.command()
+def train(
+    output: Output,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR...]", help="Runs, or folders of runs, without labels.", show_default=False),
+    ] = None,
+    simulated: Annotated[
+        str | None,
+        typer.Option(
+            "--simulated",
+            metavar="KIND",
+            help="Train from nothing on simulated runs instead: network or unrolled. So were the models made that come along.",
+        ),
+    ] = None,
+    pixels: Pixels = "auto",
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FOLDER", help="Model to begin with, instead of the one that comes along.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes through the runs.")] = None,
+    count: Annotated[int | None, typer.Option("--simulated-runs", min=0, help="Simulated runs that are drawn.")] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    device: Device = "cpu",
+) -> None:
+    """Train the vessel network further on your own runs, without labels.
+
+    The declared model is the loss: a background of low rank, vessels that are sparse and add attenuation; simulated runs beside
+    yours keep what the network knows. FOLDER gets model.json, weights.safetensors, card.md and report.html, which shows the gap to
+    the certified optimum on a run held apart, and examples; use it by foreknow angiography enhance --mode network --model FOLDER.
+    An interrupted training goes on by the same command.
+    """
+    require_extra("angiography")
+    from foreknow.cli.angiography_train import train_on, train_simulated  # noqa: PLC0415
+
+    place = check_device(device)
+    if (simulated is None) == (not runs):
+        message = "name folders of runs to train on, or --simulated network or --simulated unrolled"
+        raise ParameterError(message)
+    check_output(output)
+    if simulated is not None:
+        train_simulated(simulated, output, epochs=epochs, count=count, seed=seed, overwrite=overwrite)
+        return
+    relationship = None if pixels.lower() == "auto" else _relationship(pixels)
+    train_on(runs or [], output, relationship, model, epochs=epochs, count=count, seed=seed, overwrite=overwrite, device=place)
 
 
 @app.command()

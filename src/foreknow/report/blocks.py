@@ -166,6 +166,22 @@ class Picture(Block):
 
 
 @dataclass(frozen=True)
+class Slides(Block):
+    """Pictures of one size, such as the frames of a run, that one slides through; no script is needed.
+
+    Attributes:
+        pictures: in order; the caption of each is its place, such as ``frame 3``.
+        label: what they are, for those who cannot see them.
+        caption: the text below all of them.
+    """
+
+    kind: ClassVar[str] = "slides"
+    pictures: Sequence[Picture]
+    label: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class Figure(Block):
     """A matplotlib figure, drawn as PNG when the report is rendered, without pyplot and without touching matplotlib's state.
 

@@ -1,0 +1,100 @@
+"""The network applied to runs of any size and length, a frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from foreknow.angiography.network.vessel_network import VesselNetwork
+
+_BAND = 64  # rows of which the median over time is taken at once
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a network says of frames.
+
+    Attributes:
+        vessels: (frames, height, width) float32, 0 or more; attenuation.
+        gate: (frames, height, width) float32, 0 to 1: how sure it is of a vessel.
+    """
+
+    vessels: Tensor = field(repr=False)
+    gate: Tensor = field(repr=False)
+
+
+def look_at_run(
+    network: VesselNetwork,
+    attenuation: Tensor,
+    area: Tensor,
+    *,
+    side: int = 512,
+    alone: bool = False,
+    tell: Callable[[float], None] | None = None,
+) -> Seen:
+    """The vessels of all frames.
+
+    Args:
+        network: in evaluation mode.
+        attenuation: (frames, height, width) float32.
+        area: (height, width) bool, what was exposed; nothing is seen elsewhere.
+        side: pixels of the longer side at which the network looks; its answer is brought to the size of the frames, whose own
+            details the layer has.
+        alone: whether each frame is looked at as if it were the only one.
+        tell: told the share that is done.
+    """
+    size = working_size(attenuation.shape[1:], side)
+    whole = (attenuation.shape[1], attenuation.shape[2])
+    inside = area.float()
+    details = torch.stack([network.detail(_view(frame, area, size)) for frame in attenuation])
+    units = [network.unit(detail[None])[0] for detail in details] if alone else [network.unit(details)[0]] * len(details)
+    for detail, unit in zip(details, units, strict=True):
+        detail.copy_(network.scaled(detail, unit))
+    middle = None if alone or len(details) == 1 else median_over_time(details)
+    vessels, gates = torch.empty_like(attenuation), torch.empty_like(attenuation)
+    for number, (frame, detail, unit) in enumerate(zip(attenuation, details, units, strict=True)):
+        gate, behind = network.look(detail, None if middle is None else detail - middle)
+        view = _view(frame, area, size)
+        gates[number] = resized(gate, whole) * inside
+        vessels[number] = gates[number] * (frame - resized(view - network.detail(view) + unit * behind, whole)).clamp_min(0)
+        if tell is not None:
+            tell((number + 1) / len(details))
+    return Seen(vessels, gates)
+
+
+def _view(frame: Tensor, area: Tensor, size: tuple[int, int]) -> Tensor:
+    return resized(filled(frame, area), size)
+
+
+def working_size(size: tuple[int, ...] | torch.Size, side: int) -> tuple[int, int]:
+    """Height and width whose longer one is ``side``."""
+    factor = side / max(size)
+    return max(8, round(size[0] * factor)), max(8, round(size[1] * factor))
+
+
+def resized(frame: Tensor, size: tuple[int, int]) -> Tensor:
+    """(height, width) at another size; what is made smaller is averaged."""
+    if (frame.shape[0], frame.shape[1]) == size:
+        return frame
+    return functional.interpolate(frame[None, None], size, mode="bilinear", align_corners=False, antialias=True)[0, 0]
+
+
+def filled(frame: Tensor, area: Tensor) -> Tensor:
+    """What was not exposed becomes as dark as the rest is in the middle, so that shutters have weak edges."""
+    if bool(area.all()):
+        return frame
+    return torch.where(area, frame, frame[area].median() if bool(area.any()) else torch.zeros(()))
+
+
+def median_over_time(frames: Tensor) -> Tensor:
+    """(frames, height, width) -> (height, width), mean of the two middle ones, a band of rows at a time."""
+    count = len(frames)
+    middle = torch.empty_like(frames[0])
+    for start in range(0, frames.shape[1], _BAND):
+        ordered = frames[:, start : start + _BAND].sort(dim=0).values
+        middle[start : start + _BAND] = ordered[(count - 1) // 2 : count // 2 + 1].mean(dim=0)
+    return middle

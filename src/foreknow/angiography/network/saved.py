@@ -1,0 +1,88 @@
+"""Vessel networks on disk: the one that comes with foreknow, and those that users train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from foreknow.angiography.network.vessel_network import VesselNetwork
+from foreknow.errors import InputFileError, ParameterError
+from foreknow.files import display_name
+from foreknow.learn import Description, load_weights, read_description, save_model
+
+KIND = "angiography vessels"
+PURPOSE = (
+    "Sees contrast-filled coronary vessels in X-ray frames and runs. A means of research, not a diagnosis: thin and faint vessels "
+    "may be missed, and what looks like a vessel may be shown as one."
+)
+_SHIPPED = "network"
+
+
+def network_of(settings: Mapping[str, Any]) -> VesselNetwork:
+    """The network, untrained, that the settings of a saved model describe.
+
+    Raises:
+        ParameterError: if they describe none.
+    """
+    try:
+        filters, block, shades = tuple(map(int, settings["filters"])), int(settings["block"]), float(settings["shades"])
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"these settings describe no vessel network: {error} is missing or of another form"
+        raise ParameterError(message) from error
+    return VesselNetwork(filters, block, shades)
+
+
+class _Halves(nn.Module):
+    """The parameters of a network, each once, in half precision: what is kept of it on disk."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        for name, parameter in network.named_parameters():
+            self.register_buffer(name.replace(".", "-"), parameter.detach().half())
+
+    def fill(self, network: nn.Module) -> None:
+        """Put them into a network of the same structure."""
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                parameter.copy_(self.get_buffer(name.replace(".", "-")))
+
+
+def save_network(folder: str | Path, network: VesselNetwork, settings: Mapping[str, Any], **known: Any) -> None:  # noqa: ANN401
+    """Write a trained network, in half precision; ``known`` are further fields of its `Description`."""
+    save_model(folder, _Halves(network), Description(kind=KIND, purpose=PURPOSE, settings=dict(settings), **known))
+
+
+def load_network(folder: str | Path | None = None) -> tuple[VesselNetwork, Description]:
+    """A network in evaluation mode, and what is known of it.
+
+    Args:
+        folder: of the saved model; that which comes with foreknow if None.
+
+    Raises:
+        InputFileError: if the folder holds no saved model of this kind, or one that is damaged.
+    """
+    if folder is None:
+        with resources.as_file(resources.files("foreknow.angiography") / "models" / _SHIPPED) as place:
+            return _load(place)
+    return _load(Path(folder))
+
+
+def _load(place: Path) -> tuple[VesselNetwork, Description]:
+    description = read_description(place)
+    if description.kind != KIND:
+        message = f"{display_name(place)} is a model of the kind {description.kind!r}; one of {KIND!r} is needed"
+        raise InputFileError(message)
+    try:
+        network = network_of(description.settings)
+    except ParameterError as error:
+        message = f"{display_name(place)}: {error}; give a folder that foreknow angiography train wrote"
+        raise InputFileError(message) from error
+    halves = _Halves(network)
+    load_weights(place, halves, KIND)
+    halves.fill(network)
+    return network.eval(), description

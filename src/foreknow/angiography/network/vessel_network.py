@@ -1,0 +1,75 @@
+"""The network that sees vessels in a frame, and in a run what moves besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from foreknow.inject.networks import MedianDifference, PerFrame, UNet
+from foreknow.simulate.blur import gaussian_blur
+
+_CLIP = 6.0
+_FLAT = 1e-6
+_CLOSED = -2.0
+
+
+class VesselNetwork(nn.Module):
+    r"""Frame by frame a gate m in (0, 1) and the background b behind it: the vessel layer is m (y - b).
+
+    Where the gate is closed nothing is taken away, and the details of the frame stay with the background. A frame is seen without
+    its coarse shades and in units of what is left of it, so that exposure and processing matter little; the second channel is its
+    difference from the median of its run, 0 where it is the only frame. Group normalisation makes what is said of a frame of a
+    given run independent of the batch.
+
+    Args:
+        filters: of the levels of the U-Net.
+        block: edge of the blocks of pixels that it works on.
+        shades: standard deviation, in pixels, of the blur that is taken for the frame's coarse shades.
+    """
+
+    def __init__(self, filters: Sequence[int] = (16, 32, 64, 64), block: int = 2, shades: float = 20.0) -> None:
+        super().__init__()
+        self.shades = shades
+        self.frames = PerFrame(UNet(2, 2, 2, filters=filters, block=block), [MedianDifference()])
+
+    def forward(self, y: Tensor) -> dict[str, Tensor]:
+        r"""Layers of attenuation (\*batch, T, H, W), each of that shape.
+
+        Returns:
+            ``vessels`` and ``background``, whose sum is y; ``gate``, the gate before its sigmoid.
+        """
+        detail = self.detail(y)
+        unit = self.unit(detail)
+        gate, behind = self.read(self.frames(self.scaled(detail, unit)))
+        vessels = torch.sigmoid(gate) * (detail - unit * behind)
+        return {"vessels": vessels, "background": y - vessels, "gate": gate}
+
+    def detail(self, y: Tensor) -> Tensor:
+        r"""Attenuation (\*any, H, W) without its coarse shades."""
+        return y - gaussian_blur(y, self.shades)
+
+    def unit(self, detail: Tensor) -> Tensor:
+        r"""What the details of a run (\*batch, T, H, W) are measured in, (\*batch, 1, 1, 1)."""
+        return 1.25 * detail.abs().mean(dim=(-3, -2, -1), keepdim=True).clamp_min(_FLAT)
+
+    def scaled(self, detail: Tensor, unit: Tensor) -> Tensor:
+        """Details as they are seen."""
+        return (detail / unit).clamp(-_CLIP, _CLIP)
+
+    def look(self, scaled: Tensor, difference: Tensor | None) -> tuple[Tensor, Tensor]:
+        """One frame (H, W): the gate in (0, 1), and the detail behind it in units.
+
+        Args:
+            scaled: details as they are seen.
+            difference: of them from the median of the run; None for a frame alone.
+        """
+        other = torch.zeros_like(scaled) if difference is None else difference
+        gate, behind = self.read(self.frames.network(torch.stack((scaled, other))[None]))
+        return torch.sigmoid(gate[0]), behind[0]
+
+    @staticmethod
+    def read(out: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Gate before its sigmoid and what is behind it, of an output (\*any, 2, H, W)."""
+        return out[..., 0, :, :] + _CLOSED, out[..., 1, :, :]
