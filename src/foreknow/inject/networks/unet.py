@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.jit._trace import is_tracing
 from torch.nn import functional
@@ -90,12 +89,14 @@ class UNet(nn.Module):
         margins: list[int] = []
         for length, multiple in zip(reversed(size), reversed(self.multiple), strict=True):
             margins += [0, -length % multiple]
-        # A file that is written from this network is for other sizes too.
-        if any(margins) or torch.compiler.is_exporting() or is_tracing():
+        # A file that is written from this network may be for other sizes too.
+        padded = is_tracing() or not all(isinstance(margin, int) for margin in margins) or any(margins)
+        if padded:
             x = functional.pad(x, margins, mode="replicate")
         x = _join(self.network(_cut(x, self.block)), self.block)
-        for axis, length in enumerate(size, start=2):
-            x = x.narrow(axis, 0, length)
+        if padded:
+            for axis, length in enumerate(size, start=2):
+                x = x.narrow(axis, 0, length)
         return x
 
 
