@@ -15,6 +15,7 @@ from foreknow.angiography.simulate.bolus import BolusSettings
 
 DEVELOPMENT_SEEDS = range(8)
 TEST_SEEDS = range(1000, 1010)
+RATE = 8.0
 XCAD_FOLDER = Path(__file__).parents[2] / "shared" / "data" / "angiography" / "frames_xcad"
 
 
@@ -40,7 +41,9 @@ def run_case(seed: int, *, size: int, frames: int, contrast: bool = True, start:
     display = DisplaySettings(Relationship.DISPLAY, bits=8) if seed % 2 else DisplaySettings()
     bolus = BolusSettings() if start is None else BolusSettings(start=start)
     artery = ("left", "right")[seed // 2 % 2]
-    run = simulate_run(RunSettings(frames=frames, size=size, artery=artery, display=display, contrast=contrast, bolus=bolus), seed)
+    run = simulate_run(
+        RunSettings(frames=frames, size=size, rate=RATE, artery=artery, display=display, contrast=contrast, bolus=bolus), seed
+    )
     return RunCase(display.read(run.frames), run.vessels, run.background, run.mask)
 
 

@@ -181,7 +181,7 @@ def test_impossible_headers(tmp_path, fields, sentence):
 
 def test_videos_and_missing_files(tmp_path):
     (tmp_path / "run.mp4").write_bytes(b"video")
-    with pytest.raises(InputFileError, match="is a video"):
+    with pytest.raises(InputFileError, match="no video that can be read to its end"):
         open_run(tmp_path / "run.mp4")
     with pytest.raises(InputFileError, match="run-002 does not exist"):
         open_run(tmp_path / "JANE.dcm", "run-002")

@@ -22,7 +22,7 @@ class EnhanceSettings:
         max_iterations: of the solver at most.
         working_side: pixels; the background is found at this size at most, and larger frames share its course in time.
         pan_gain: the picture is moved back into place where the frames then differ from their median by at most this share of what
-            they did (1: whenever they differ less, 0: never). On simulated pans of 10 to 40 mm the low rank does as well alone.
+            they did (1: whenever they differ less, 0: never). On simulated pans of 10 to 40 mm the low rank alone does better.
         smoothing: standard deviation with which the vessel layer is smoothed before it becomes a mask, thousandths of the side.
         mask_level: a pixel of the mask has this many standard deviations of the noise of smoothed frames, and
         mask_peak: its connected component so many somewhere, and
@@ -36,17 +36,17 @@ class EnhanceSettings:
     """
 
     sparse_weight: float = 1.0
-    sure_weight: float = 0.5
+    sure_weight: float = 0.35
     unsure_weight: float = 2.5
-    balance: float = 2.0
-    neighbourhood: float = 13.0
+    balance: float = 1.0
+    neighbourhood: float = 25.0
     tolerance: float = 1e-3
     max_iterations: int = 200
     working_side: int = 512
-    pan_gain: float = 0.6
+    pan_gain: float = 0.0
     smoothing: float = 3.6
-    mask_level: float = 4.0
-    mask_peak: float = 16.0
+    mask_level: float = 3.0
+    mask_peak: float = 24.0
     mask_area: float = 1.0
     least_frames: int = 6
     gate_level: float = 0.5

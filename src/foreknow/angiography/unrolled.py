@@ -70,7 +70,7 @@ class UnrolledSolver:
     def __call__(self, frames: Tensor, seen: Tensor | None, sigma: float, tell: Callable[[float], None]) -> Found:  # noqa: ARG002
         """See `RunSolver`; what is hidden counts as 0."""
         for_pixels(self.network, frames[0].numel())
-        with torch.inference_mode():
+        with torch.no_grad():
             estimate = self.network(frames, certify=True)
         tell(1.0)
         vessels = estimate.components["vessels"]

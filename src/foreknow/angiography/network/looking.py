@@ -27,6 +27,7 @@ class Seen:
     gate: Tensor = field(repr=False)
 
 
+@torch.no_grad()
 def look_at_run(
     network: VesselNetwork,
     attenuation: Tensor,

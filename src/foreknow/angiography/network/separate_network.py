@@ -18,6 +18,8 @@ from foreknow.solve import noise_level
 
 FORMULA = "vessels = gate * max(attenuation - b, 0), gate and b by a network; background = attenuation - vessels"
 
+_MAGNIFIED = 2
+
 
 def separate_by_network(
     network: VesselNetwork,
@@ -37,7 +39,7 @@ def separate_by_network(
         attenuation: (frames, height, width) float32; one frame is enough.
         opened: (height, width) bool, where no shutter is; everywhere if None.
         darkest: attenuation of unexposed pixels.
-        settings: its ``working_side`` is where the network looks.
+        settings: its ``working_side`` is where the network looks; small frames are enlarged twice at most.
         name: what sentences call the run.
         progress: told the share that is done, 0 to 1; may raise to stop.
         alone: whether each frame is looked at as if it were the only one.
@@ -49,8 +51,8 @@ def separate_by_network(
     opened = torch.ones(attenuation.shape[1:], dtype=torch.bool) if opened is None else opened
     area = exposed_area(attenuation, opened, darkest)
     require_separable(attenuation, area, name, 1)
-    with torch.inference_mode():
-        seen = look_at_run(network, attenuation, area, side=settings.working_side, alone=alone, tell=progress)
+    side = min(settings.working_side, _MAGNIFIED * max(attenuation.shape[1:]))
+    seen = look_at_run(network, attenuation, area, side=side, alone=alone, tell=progress)
     frames = len(attenuation)
     repeated = int(frozen_frames(attenuation).sum())
     return Separation(

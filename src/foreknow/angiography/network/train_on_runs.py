@@ -150,8 +150,7 @@ def _metrics(injection: Injection) -> dict[str, float]:
 def _report(outcome: RunTraining, before: VesselNetwork, after: VesselNetwork, film: Tensor, numbers: InjectionNumbers) -> str:
     chosen = torch.linspace(0, len(film) - 1, _SHOWN + 2).round().long()[1:-1].tolist()
     area = torch.ones(film.shape[1:], dtype=torch.bool)
-    with torch.inference_mode():
-        old, new = (look_at_run(network, film, area, side=max(film.shape[1:])) for network in (before, after))
+    old, new = (look_at_run(network, film, area, side=max(film.shape[1:])) for network in (before, after))
     examples: dict[str, dict[str, Tensor]] = {
         f"frame {number + 1}": {
             "frame": -film[number],
