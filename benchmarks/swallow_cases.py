@@ -1,7 +1,7 @@
-"""Trials on which swallow counters are judged: persons and seeds of their own, features kept in a folder of the system's temporary one.
+"""Trials on which swallow counters are judged: persons and seeds of their own, their features kept.
 
-A trial is simulated with 64 x 64 pixels (2.1 mm) and the noise spectrum, in millimetres, of the presets' 160 x 160; a few with all of
-the pixels show whether that matters.
+Trials have 64 x 64 pixels (2.1 mm) and the noise spectrum, in millimetres, of the presets' 160 x 160; a few with all of the pixels
+show whether that matters. Features are kept in a folder of the system's temporary one.
 """
 
 import hashlib
@@ -71,17 +71,17 @@ def group_settings(group: str) -> TrialSettings:
         neck = replace(base.neck, prominence_mm=(prominence, prominence))
         return with_pixels(replace(base, neck=neck, noise=replace(base.noise, sd_mm=noise)), SIDE)
     if group.endswith("160"):
-        return preset(group.split()[0])
+        return preset(group.split(maxsplit=1)[0])
     return with_pixels(preset(group), SIDE)
 
 
 def groups(quick: bool) -> dict[str, int]:
     """Names of the groups and how many trials each has."""
-    few = {level: 2 for level in LEVELS} | {clip: 1 for clip in CLIPS}
+    few = dict.fromkeys(LEVELS, 2) | dict.fromkeys(CLIPS, 1)
     if quick:
         return few
-    grid = {f"grid {prominence} {noise}": 8 for prominence in PROMINENCES for noise in NOISES}
-    return {level: 40 for level in LEVELS} | {clip: 16 for clip in CLIPS} | grid | {"hard 160": 10}
+    grid = {f"grid {prominence} {noise}": 4 for prominence in PROMINENCES for noise in NOISES}
+    return dict.fromkeys(LEVELS, 30) | dict.fromkeys(CLIPS, 8) | grid | {"hard 160": 4}
 
 
 def seeds_of(group: str, count: int) -> list[int]:

@@ -8,11 +8,15 @@ import typer
 from foreknow.cli.extras import require_extra
 from foreknow.cli.options import Device, Output, Overwrite, Seed, check_device
 from foreknow.cli.swallow_count import count
+from foreknow.cli.swallow_live import live
+from foreknow.cli.swallow_train import train
 
 app = typer.Typer(
     help="Swallowing: counted from depth videos of the neck, and videos simulated with known truth.", no_args_is_help=True
 )
 app.command()(count)
+app.command()(live)
+app.command()(train)
 
 
 @app.command()

@@ -35,7 +35,9 @@ def count(
     unit: Annotated[
         float | None, typer.Option("--unit", metavar="M", help="Metres of a depth count, where the file does not say.")
     ] = None,
-    rate: Annotated[float | None, typer.Option("--rate", metavar="HZ", help="Frames a second, where the file does not say.")] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="HZ", help="Frames a second, where the file does not say.")
+    ] = None,
     focal: Annotated[
         float | None, typer.Option("--focal", metavar="PX", help="Focal length in pixels, where the file does not say.")
     ] = None,

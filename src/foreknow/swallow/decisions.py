@@ -14,10 +14,10 @@ from foreknow.swallow.simulate.events import Kind
 
 STRIDE = 2
 """Frames from one look of the network to the next."""
-LAG = 9
-"""Frames after which a moment is decided on, at least."""
+LAG = 8
+"""Frames of future with which the network's word on a moment is taken; one more for every other moment."""
 
-_AROUND = 4  # frames on either side that a peak must exceed
+_BEFORE, _AFTER = 5, 3  # frames that a peak must exceed; the latter are waited for
 _APART = 13  # frames between two swallows
 _EDGE = 3  # frames at the end of a recording that are not decided on
 _RISE, _SEARCH = 0.25, 48  # share of the amplitude at onset and end; frames to look for them
@@ -64,6 +64,7 @@ class Decisions:
     logits: list[float] = field(default_factory=list)
     kinds: list[list[float]] = field(default_factory=list)
     _peaks: list[tuple[int, float, float]] = field(default_factory=list)
+    _looked: int = 0
 
     def look(self, end: int, said: dict[str, Tensor], now: float, *, last: bool = False) -> list[SwallowEvent]:
         """Decide on the frames that are due.
@@ -87,17 +88,29 @@ class Decisions:
             self.logits += peak[columns].tolist()
             self.lift += (_LIFT_MM * said["lift"][0, columns]).tolist()
             self.kinds += said["kinds"][:, columns].sigmoid().T.tolist()
+        return self._count(now, last=last)
+
+    def _count(self, now: float, *, last: bool) -> list[SwallowEvent]:
+        """Peaks of the smoothed logits that are followed by a fall."""
         found = []
-        for frame in range(max(0, before - 1), end - lag + 1):
-            column = window - 1 - (end - frame)
-            logit = float(peak[column])
-            chance = self.calibration.chance(logit)
-            around = peak[max(0, column - _AROUND) : column + _AROUND + 1]
+        after = 0 if last else _AFTER
+        while self._looked + after < len(self.logits):
+            frame = self._looked
+            self._looked += 1
+            height = self._smooth(frame)
+            chance = self.calibration.chance(height)
+            around = range(max(0, frame - _BEFORE), min(len(self.logits), frame + _AFTER))
             apart = not self._peaks or frame - self._peaks[-1][0] >= _APART
-            if chance >= self.calibration.threshold and logit >= float(around.max()) and apart:
+            if chance >= self.calibration.threshold and apart and all(self._smooth(place) <= height for place in around):
                 self._peaks.append((frame, chance, now))
                 found.append(self._event(len(self._peaks) - 1))
         return found
+
+    def _smooth(self, frame: int) -> float:
+        """The logit of a frame and half of those beside it: every other is read with one frame more of future."""
+        logits = self.logits
+        before, after = logits[max(0, frame - 1)], logits[min(len(logits) - 1, frame + 1)]
+        return (before + 2 * logits[frame] + after) / 4
 
     def swallows(self) -> tuple[SwallowEvent, ...]:
         """All swallows so far, with onset, end and amplitude as they are known now."""
@@ -126,7 +139,7 @@ class Decisions:
         low = self._peaks[place - 1][0] + 1 if place else 0
         high = self._peaks[place + 1][0] if place + 1 < len(self._peaks) else len(self.lift)
         around = self.lift[max(low, frame - 6) : min(high, frame + 7)] or [0.0]
-        amplitude = max(max(around), 0.1)
+        amplitude = max(*around, 0.1)
         level = _RISE * amplitude
         onset = _walk(self.lift, frame, max(low, frame - _SEARCH), -1, level)
         end = _walk(self.lift, frame, min(high, frame + _SEARCH) - 1, 1, level)

@@ -47,8 +47,8 @@ def count_report(result: RecordingResult) -> Report:
         Figure(
             waveform_figure(count),
             "The larynx over time with a number at every swallow",
-            "How far the larynx is up, as the network estimates it from the surface of the neck; numbers: swallows that count, with ? "
-            "where the chance is below 0.8; below: what was told from swallows.",
+            "How far the larynx is up, as the network estimates it from the surface of the neck; numbers: swallows that count, "
+            "with ? where the chance is below 0.8; below: what was told from swallows.",
         ),
     )
     return report.add(first, wave, _swallows(result), _others(result), _making(result))
@@ -69,7 +69,17 @@ def _swallows(result: RecordingResult) -> Section:
         ]
         for number, one in enumerate(result.count.swallows, start=1)
     ]
-    columns = ["number", "onset, s", "peak, s", "end, s", "duration, s", "lift, mm", "confidence", "second of a double", "in the test"]
+    columns = [
+        "number",
+        "onset, s",
+        "peak, s",
+        "end, s",
+        "duration, s",
+        "lift, mm",
+        "confidence",
+        "second of a double",
+        "in the test",
+    ]
     formats = ["", ".2f", ".2f", ".2f", ".2f", ".1f", ".2f", "", ""]
     return Section("Swallows", Table(columns, rows, full=EVENTS, formats=formats))
 
@@ -107,7 +117,9 @@ def _making(result: RecordingResult) -> Section:
     return Section(
         "How it was made",
         Facts(facts),
-        Text("Model: deformation of the neck = swallow courses x sparse activations + other courses x sparse activations + smooth part."),
+        Text(
+            "Model: deformation of the neck = swallow courses x sparse activations + other courses x sparse activations + smooth part."
+        ),
         Text("The network learned from simulated necks alone; how it does on real patients has not been measured."),
     )
 
@@ -121,7 +133,9 @@ def count_sheet(result: RecordingResult) -> MatplotlibFigure:
     figure.text(0.08, 0.932, f"{result.name} · foreknow {version('foreknow')} · from depth video", fontsize=9, color="#5b6875")
     figure.text(0.08, 0.86, str(verdict.count), fontsize=44, color=INK, weight="bold")
     figure.text(0.20, 0.888, f"swallows in {count.settings.seconds:g} s", fontsize=13, color=INK)
-    words = "invalid test" if verdict.suspect is None else f"fewer than {verdict.cutoff}: " + ("suspect" if verdict.suspect else "no")
+    words = (
+        "invalid test" if verdict.suspect is None else f"fewer than {verdict.cutoff}: " + ("suspect" if verdict.suspect else "no")
+    )
     figure.text(0.20, 0.864, words, fontsize=13, color="#b42318" if verdict.suspect is not False else INK, weight="bold")
     lines = [*(f"{problem}." for problem in verdict.problems), *result.notices][:4]
     for place, line in enumerate(lines):
@@ -136,7 +150,9 @@ def count_sheet(result: RecordingResult) -> MatplotlibFigure:
         f"{count.delivery.repeated} repeated, {count.delivery.missed} missing"
     )
     figure.text(0.08, 0.085, facts, fontsize=7.5, color="#5b6875")
-    figure.text(0.08, 0.065, "Numbers with ?: chance below 0.8. The waveform is a network's estimate.", fontsize=7.5, color="#5b6875")
+    figure.text(
+        0.08, 0.065, "Numbers with ?: chance below 0.8. The waveform is a network's estimate.", fontsize=7.5, color="#5b6875"
+    )
     figure.text(0.08, 0.045, DISCLAIMER, fontsize=8, color=INK)
     return figure
 
@@ -149,7 +165,14 @@ def _sheet_table(figure: MatplotlibFigure, result: RecordingResult) -> None:
     axes = figure.add_axes((0.08, 0.11, 0.86, 0.34))
     axes.axis("off")
     rows = [
-        [str(place), f"{one.onset:.2f}", f"{one.peak:.2f}", f"{one.end - one.onset:.2f}", f"{one.amplitude:.0f}", f"{one.confidence:.2f}"]
+        [
+            str(place),
+            f"{one.onset:.2f}",
+            f"{one.peak:.2f}",
+            f"{one.end - one.onset:.2f}",
+            f"{one.amplitude:.0f}",
+            f"{one.confidence:.2f}",
+        ]
         for place, one in enumerate(inside[:_PRINTED], start=1)
     ]
     columns = ["swallow", "onset, s", "peak, s", "duration, s", "lift, mm", "confidence"]

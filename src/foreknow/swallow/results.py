@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from foreknow.swallow.model import CountingModel
 from foreknow.swallow.pictures import waveform_figure
 from foreknow.swallow.verdict import DISCLAIMER
 
-EVENTS, WAVEFORM, PICTURE, REPORT, PAGE, DEPTH = "events.csv", "waveform.csv", "waveform.png", "report.html", "report.pdf", "neck.npz"
+EVENTS, WAVEFORM, PICTURE, REPORT, PAGE, DEPTH = (
+    "events.csv",
+    "waveform.csv",
+    "waveform.png",
+    "report.html",
+    "report.pdf",
+    "neck.npz",
+)
 TOOL = "foreknow swallow count"
 _EVENT_COLUMNS = ("onset_s", "peak_s", "end_s", "kind", "counted", "in_test", "double", "lift_mm", "confidence")
 _DOTS = 130
@@ -48,7 +56,7 @@ class RecordingResult:
         """The content of ``summary.json``: numbers, strings and None only."""
         count, quality = self.count, self.count.quality
         inside = [one for one in count.swallows if in_test(one.peak, count)]
-        gaps = [later.peak - earlier.peak for earlier, later in zip(inside, inside[1:], strict=False)]
+        gaps = [later.peak - earlier.peak for earlier, later in pairwise(inside)]
         return {
             "tool": TOOL,
             "version": version("foreknow"),
@@ -65,7 +73,9 @@ class RecordingResult:
             "first_peak_s": _rounded(inside[0].peak if inside else None),
             "mean_gap_s": _rounded(sum(gaps) / len(gaps) if gaps else None),
             "mean_lift_mm": _rounded(sum(one.amplitude for one in inside) / len(inside) if inside else None),
-            "others": {kind: sum(one.kind.value == kind for one in count.others) for kind in sorted({o.kind for o in count.others})},
+            "others": {
+                kind: sum(one.kind.value == kind for one in count.others) for kind in sorted({o.kind for o in count.others})
+            },
             "quality": {name: _rounded(value) for name, value in asdict(quality).items()},
             "delivery": asdict(count.delivery),
             "frames_per_second": _rounded(self.frames_per_second),
@@ -108,7 +118,9 @@ def events_csv(count: CountResult) -> str:
 def waveform_csv(count: CountResult) -> str:
     """The waveform at even times."""
     rows = zip(count.seconds.tolist(), count.lift.tolist(), count.chance.tolist(), strict=True)
-    return csv_text(("seconds", "lift_mm", "chance"), ([f"{time:.4f}", f"{lift:.3f}", f"{chance:.4f}"] for time, lift, chance in rows))
+    return csv_text(
+        ("seconds", "lift_mm", "chance"), ([f"{time:.4f}", f"{lift:.3f}", f"{chance:.4f}"] for time, lift, chance in rows)
+    )
 
 
 def _rounded(value: float | None) -> float | None:

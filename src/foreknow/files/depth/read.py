@@ -9,15 +9,17 @@ from foreknow.files.depth.counts import check_unit
 from foreknow.files.depth.folder import read_folder, write_folder
 from foreknow.files.depth.hdf5 import read_hdf5, write_hdf5
 from foreknow.files.depth.realsense import DB3, read_realsense
+from foreknow.files.depth.realsense_camera import read_with_library
 from foreknow.files.depth.video import DepthVideo
 from foreknow.files.integrity import require_regular_file
 from foreknow.files.names import display_name
 
+BAG = ".bag"
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf"})
 
 
 def read_depth(path: str | Path, *, unit: float | None = None, rate: float | None = None, tick: float | None = None) -> DepthVideo:
-    """Read a depth video: a folder of 16-bit images, ``.npy``, ``.npz``, ``.h5``, or a RealSense ``.db3``.
+    """Read a depth video: a folder of 16-bit images, ``.npy``, ``.npz``, ``.h5``, or a RealSense ``.db3`` or ``.bag``.
 
     Args:
         path: the file or folder.
@@ -47,10 +49,9 @@ def read_depth(path: str | Path, *, unit: float | None = None, rate: float | Non
     if suffix == DB3:
         return read_realsense(place)
     require_regular_file(place)
-    hint = "give a folder of 16-bit PNG, .npz, .h5 or .db3"
-    if suffix == ".bag":
-        hint = "convert it with rs-convert of the RealSense SDK first"
-    message = f"{display_name(place)} is no depth video that can be read here; {hint}"
+    if suffix == BAG:
+        return read_with_library(place)
+    message = f"{display_name(place)} is no depth video that can be read here; give a folder of 16-bit PNG, .npz, .h5, .db3 or .bag"
     raise InputFileError(message)
 
 

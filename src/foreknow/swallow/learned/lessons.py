@@ -13,9 +13,9 @@ from torch.nn import functional
 from foreknow.errors import ParameterError
 from foreknow.learn import Data, Example, Objective
 from foreknow.learn.emission import Emit
+from foreknow.swallow.learned.network import INPUTS, KINDS, network_input
 from foreknow.swallow.movement.feature_stream import RATE
 from foreknow.swallow.movement.feature_table import TrialFeatures
-from foreknow.swallow.learned.network import INPUTS, KINDS, network_input
 from foreknow.swallow.simulate import Kind, TrueEvent
 
 _PEAK_FRAMES = 2.0  # standard deviation of the target about a peak

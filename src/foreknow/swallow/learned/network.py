@@ -92,13 +92,12 @@ def shape_profiles(shape: Tensor) -> Tensor:
     return torch.cat((middle, beside - middle)) / _SHAPE_UNIT
 
 
-def swallow_model(settings: NetworkSettings, swallows: Tensor, others: Tensor) -> Model:
+def swallow_model(swallows: Tensor, others: Tensor) -> Model:
     """The declared model of the projected deformation y, (patterns, time), without its smooth part.
 
     y = D * x + E * z + noise, x >= 0 sparse in time (swallows), z sparse (speech, cough, chewing, what the head does).
 
     Args:
-        settings: of the network.
         swallows: D, (patterns, swallow_atoms, taps).
         others: E, (patterns, other_atoms, taps).
     """
@@ -135,7 +134,7 @@ class SwallowNetwork(nn.Module):
         self.least_noise = Positive(1.0)
         swallows = drawn(settings.patterns, settings.swallow_atoms, settings.taps)
         others = drawn(settings.patterns, settings.other_atoms, settings.taps)
-        model = swallow_model(settings, _shortened(swallows), _shortened(others))
+        model = swallow_model(_shortened(swallows), _shortened(others))
         learn = [Weights(), Operators(), StepSizes()]
         self.coding = UnrolledNetwork(model.problem, FISTA(step=NormStep()), settings.steps, learn, shared=True)
         atoms = settings.swallow_atoms + settings.other_atoms
@@ -162,8 +161,8 @@ class SwallowNetwork(nn.Module):
             y: (batch, INPUTS, time), see `network_input`.
 
         Returns:
-            ``peak`` (batch, 1, time): logit that a swallow has its peak here; ``kinds`` (batch, KINDS, time): logits of what happens;
-            ``lift`` (batch, 1, time): how far the larynx is up, in units of 10 mm.
+            ``peak`` (batch, 1, time): logit that a swallow has its peak here; ``kinds`` (batch, KINDS, time): logits of what
+            happens; ``lift`` (batch, 1, time): how far the larynx is up, in units of 10 mm.
         """
         cells, pose, profiles = y.split((CELLS, POSE, PROFILES), dim=1)
         projected = self.patterns @ cells

@@ -46,7 +46,8 @@ class RigidTracker:
     """Follows a surface frame by frame.
 
     Depth is compared along the rays of the camera (projective data association, Blais and Levine 1995), and the pose takes
-    Gauss-Newton steps on the distance to the tangent planes (Chen and Medioni 1992). The reference is refined by every frame that is seen, so that its noise fades.
+    Gauss-Newton steps on the distance to the tangent planes (Chen and Medioni 1992). The reference is refined by every frame that
+    is seen, so that its noise fades.
 
     Args:
         reference: (height, width) millimetres, NaN where nothing is seen; a mean over some frames.

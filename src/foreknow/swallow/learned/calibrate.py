@@ -1,0 +1,66 @@
+"""How high a peak must be to count, and what chance it stands for: chosen on trials that the network did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize
+
+from foreknow.learn import Description
+from foreknow.swallow.counting import count_table
+from foreknow.swallow.decisions import Calibration
+from foreknow.swallow.learned.network import SwallowNetwork
+from foreknow.swallow.model import CountingModel
+from foreknow.swallow.movement import TrialFeatures
+from foreknow.swallow.scoring import EventScore, match_events
+from foreknow.swallow.simulate import Kind
+
+_LEAST = 0.01  # chance of the network's own logit below which a peak is none
+_GRID = np.linspace(0.1, 0.9, 33)
+
+
+def calibrate(network: SwallowNetwork, trials: Sequence[TrialFeatures]) -> tuple[Calibration, dict[str, float]]:
+    """Fit a logistic curve to the peaks of trials, and take the threshold with the best F1; of equal ones the middle.
+
+    Returns:
+        The calibration, and what was measured with it on these trials.
+    """
+    model = CountingModel(network, Calibration(threshold=_LEAST), Description(kind=""))
+    peaks: list[list[tuple[float, float]]] = []
+    for trial in trials:
+        swallows = count_table(trial.table, model).swallows()
+        peaks.append([(one.peak, float(np.log(one.confidence / (1 - one.confidence)))) for one in swallows])
+    true = [[event.peak for event in trial.events if event.kind is Kind.SWALLOW] for trial in trials]
+    logits = np.array([height for some in peaks for _, height in some])
+    right = np.array(
+        [any(abs(time - peak) <= 0.5 for peak in those) for some, those in zip(peaks, true, strict=True) for time, _ in some]
+    )
+    slope, offset = _logistic(logits, right.astype(float)) if len(logits) else (1.0, 0.0)
+    calibration = Calibration(slope=slope, offset=offset)
+
+    def total(threshold: float) -> EventScore:
+        score = EventScore(0, 0, 0)
+        for some, those in zip(peaks, true, strict=True):
+            kept = [time for time, height in some if calibration.chance(height) >= threshold]
+            score = score + match_events(kept, those)
+        return score
+
+    scores = np.array([total(float(threshold)).f1 for threshold in _GRID])
+    best = _GRID[scores >= scores.max() - 1e-9]
+    threshold = float(best[len(best) // 2])
+    found = total(threshold)
+    return replace(calibration, threshold=threshold), {"f1": found.f1, "precision": found.precision, "recall": found.recall}
+
+
+def _logistic(logits: np.ndarray, right: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of the most likely logistic curve, the slope held near 1 where data are few."""
+
+    def cost(parameters: np.ndarray) -> float:
+        value = np.exp(parameters[0]) * logits + parameters[1]
+        likelihood = np.logaddexp(0.0, np.where(right > 0, -value, value)).sum()
+        return float(likelihood + 0.5 * parameters[0] ** 2 + 0.05 * parameters[1] ** 2)
+
+    found = minimize(cost, np.zeros(2), method="Nelder-Mead").x
+    return float(np.exp(found[0])), float(found[1])
