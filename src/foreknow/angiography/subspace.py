@@ -55,14 +55,17 @@ def background_at_full_size(
 
 
 def _enlarged(vessels: Tensor, height: int, width: int) -> Tensor:
-    size = (height, width)
-    return functional.interpolate(vessels[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    """(frames, height, width) in half precision: it is what the alternation begins with, and where it looks."""
+    whole = vessels.new_empty(len(vessels), height, width, dtype=torch.float16)
+    for frame, small in zip(whole, vessels, strict=True):
+        frame.copy_(functional.interpolate(small[None, None], size=(height, width), mode="bilinear", align_corners=False)[0, 0])
+    return whole
 
 
 def _vessels(frames: Tensor, support: Tensor, basis: Tensor, seen: Tensor) -> Tensor:
     """Alternating: the background of a pixel is the projection of what is no vessel, the vessel what exceeds it on the support."""
     shape = frames.shape
-    data, hidden, known = frames.flatten(1), support.flatten(1), seen.flatten(1)
+    data, hidden, known = frames.flatten(1), support.flatten(1).to(frames.dtype), seen.flatten(1)
     vessels = hidden
     for _ in range(_ROUNDS):
         rest = torch.where(known, data - vessels, 0.0)

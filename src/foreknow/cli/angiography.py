@@ -141,7 +141,7 @@ def train(
         typer.Option(
             "--simulated",
             metavar="KIND",
-            help="Train from nothing on simulated runs instead: network or unrolled. So were the models made that come along.",
+            help="Train on simulated runs alone, from nothing or --model: network or unrolled; so were those made that come along.",
         ),
     ] = None,
     pixels: Pixels = "auto",
@@ -170,7 +170,7 @@ def train(
         raise ParameterError(message)
     check_output(output)
     if simulated is not None:
-        train_simulated(simulated, output, epochs=epochs, count=count, seed=seed, overwrite=overwrite)
+        train_simulated(simulated, output, model, epochs=epochs, count=count, seed=seed, overwrite=overwrite)
         return
     relationship = None if pixels.lower() == "auto" else _relationship(pixels)
     train_on(runs or [], output, relationship, model, epochs=epochs, count=count, seed=seed, overwrite=overwrite, device=place)

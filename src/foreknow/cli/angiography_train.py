@@ -60,8 +60,10 @@ def train_on(
         say_error(f"left out: {failure}")
 
 
-def train_simulated(kind: str, output: Path, *, epochs: int | None, count: int | None, seed: int, overwrite: bool) -> None:
-    """Train from nothing on simulated runs."""
+def train_simulated(
+    kind: str, output: Path, model: Path | None, *, epochs: int | None, count: int | None, seed: int, overwrite: bool
+) -> None:
+    """Train on simulated runs alone, from nothing or from ``model``."""
     if kind not in {"network", "unrolled"}:
         message = f"--simulated is network or unrolled, not {kind!r}"
         raise ParameterError(message)
@@ -80,8 +82,11 @@ def train_simulated(kind: str, output: Path, *, epochs: int | None, count: int |
             numbers = Pretraining(seed=seed)
             chosen = replace(numbers, epochs=epochs or numbers.epochs, runs=count or numbers.runs)
             bar.update(drawing, total=chosen.runs)
-            history = pretrain(output, chosen, drawn=drawn)
+            history = pretrain(output, chosen, model=model, drawn=drawn)
         else:
+            if model is not None:
+                message = "--model has no meaning for --simulated unrolled, which begins with the classical weights"
+                raise ParameterError(message)
             from foreknow.angiography.unrolled_saved import UnrolledTraining, pretrain_unrolled  # noqa: PLC0415
 
             plan = UnrolledTraining(seed=seed)

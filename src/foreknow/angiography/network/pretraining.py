@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from foreknow.angiography.network.objective import LayerAndGate
-from foreknow.angiography.network.saved import save_network
+from foreknow.angiography.network.saved import load_network, save_network
 from foreknow.angiography.network.training_runs import TrainingRuns, TrainingRunSettings
 from foreknow.angiography.network.variation import Varied
 from foreknow.angiography.network.vessel_network import VesselNetwork
@@ -29,6 +30,8 @@ from foreknow.learn import (
 
 _VIEW, _FILM_VIEW, _TEST_VIEW = 288, 160, 384  # pixels of a side
 _FILM = 5  # frames of a run that are seen together
+GOING_ON = 0.5
+"""Of the learning rate, where a trained network goes on."""
 _NEAR, _FAR = 1.4, 0.6  # magnification
 
 
@@ -59,6 +62,7 @@ def pretrain(
     folder: str | Path,
     numbers: Pretraining | None = None,
     *,
+    model: Path | None = None,
     drawn: Callable[[int], None] | None = None,
     progress: TrainingProgress | None = None,
 ) -> History:
@@ -68,7 +72,8 @@ def pretrain(
 
     Args:
         folder: of the saved model; ``folder/work`` keeps runs and checkpoint and may be removed afterwards.
-        numbers: of the training.
+        numbers: of the training; those of the network come from ``model`` where there is one.
+        model: folder of a network to go on with, at `GOING_ON` times the learning rate; a new one if None.
         drawn: told the number of runs that are drawn.
         progress: of the training.
     """
@@ -79,10 +84,12 @@ def pretrain(
     apart = TrainingRuns(work / "runs", max(2, numbers.runs // 16), shapes, seed=numbers.seed + 1)
     runs.prepare(drawn)
     torch.manual_seed(numbers.seed)
-    network = VesselNetwork(numbers.filters, numbers.block)
-    settings = Settings(
-        epochs=numbers.epochs, batch_size=numbers.batch_size, learning_rate=numbers.learning_rate, seed=numbers.seed
-    )
+    network, before, rate = VesselNetwork(numbers.filters, numbers.block), None, numbers.learning_rate
+    shape: dict[str, Any] = {"filters": list(numbers.filters), "block": numbers.block, "shades": network.shades}
+    if model is not None:
+        network, before = load_network(model)
+        shape, rate = dict(before.settings), GOING_ON * rate
+    settings = Settings(epochs=numbers.epochs, batch_size=numbers.batch_size, learning_rate=rate, seed=numbers.seed)
     history = fit(
         network,
         WithLabels(LayerAndGate(alone=1.0), LayerAndGate(alone=0.0), _views(runs, _FILM, _FILM_VIEW), batch_size=1),
@@ -98,8 +105,14 @@ def pretrain(
     save_network(
         place,
         network,
-        {"filters": list(numbers.filters), "block": numbers.block, "shades": network.shades},
-        training={**asdict(numbers), "filters": list(numbers.filters), "steps": history.steps},
+        shape,
+        training={
+            **asdict(numbers),
+            "filters": shape["filters"],
+            "learning_rate": rate,
+            "steps": history.steps,
+            **({} if before is None else {"went on with": dict(before.training)}),
+        },
         data=runs.fingerprint(),
         metrics={} if best is None else {"loss on runs apart": best},
     )
