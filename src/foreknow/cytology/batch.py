@@ -1,0 +1,204 @@
+"""Fields from their files to their results; one that fails leaves the others alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreknow.cytology.detect import detect
+from foreknow.cytology.finder import BackgroundFinder
+from foreknow.cytology.image_file import read_field
+from foreknow.cytology.inputs import ImageInput, find_images
+from foreknow.cytology.measure import measure_cells
+from foreknow.cytology.results import REPORT, TOOL, FieldResult
+from foreknow.cytology.settings import DetectSettings
+from foreknow.errors import ForeknowError, InputFileError
+from foreknow.files import display_name, write_text_atomic
+from foreknow.files.staging import staged_folder
+from foreknow.files.summary import read_summary, require_no_results
+from foreknow.files.table import csv_of_records
+
+TABLE = "summary.csv"
+_COLUMNS = (
+    "name", "status", "message", "width", "height", "pixel_um", "cells", "cells_with_nucleus", "nuclei", "clumps", "debris",
+    "covered", "median_cell_area", "area_unit", "median_nucleus_cytoplasm_ratio", "background", "relative_duality_gap", "version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """What holds for all fields of a batch.
+
+    Attributes:
+        settings: how cells are found.
+        finder: of the background; the solver if None.
+        pixel_um: side of a pixel, where files do not tell it.
+        overwrite: whether results of an earlier run are replaced.
+        report: whether each field gets its report.html.
+        resume: whether fields that have results already are passed over.
+    """
+
+    settings: DetectSettings = field(default_factory=DetectSettings)
+    finder: BackgroundFinder | None = None
+    pixel_um: float | None = None
+    overwrite: bool = False
+    report: bool = True
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class FieldFailure:
+    """A field that could not be worked on.
+
+    Attributes:
+        name: that its results would have had.
+        message: one sentence that says why.
+        is_input: whether the file itself is to blame.
+    """
+
+    name: str
+    message: str
+    is_input: bool
+
+
+@dataclass(frozen=True)
+class FieldBatch:
+    """What became of many fields.
+
+    Attributes:
+        summaries: as in ``summary.json``, in the order given.
+        failures: of those that were not done.
+    """
+
+    summaries: tuple[dict[str, Any], ...]
+    failures: tuple[FieldFailure, ...]
+
+
+def detect_file(path: str | Path, folder: str | Path, options: DetectOptions | None = None, name: str = "") -> dict[str, Any]:
+    """Find the cells of one image and write the results; they appear together when all is done.
+
+    Args:
+        path: PNG, JPEG, TIFF or OME-TIFF.
+        folder: of the results; made if it is not there.
+        options: how.
+        name: of the results; that of the file if empty.
+
+    Returns:
+        The content of ``summary.json``.
+
+    Raises:
+        DataError: if the image cannot be read or used (`InputFileError` for its file).
+        ParameterError: if there are results already and ``overwrite`` is not set.
+        OSError: if the results cannot be written.
+    """
+    final, options, source = Path(folder), options or DetectOptions(), Path(path)
+    if not options.overwrite:
+        require_no_results([final], _holds_results)
+    start = time.perf_counter()
+    image = read_field(source)
+    found = detect(image.pixels, options.settings, options.finder, display_name(source))
+    pixel = image.pixel_um or options.pixel_um
+    result = FieldResult(
+        name or source.stem,
+        final,
+        as_bytes(image.pixels),
+        found,
+        measure_cells(found.cells, found.nuclei, found.density, pixel),
+        pixel,
+        None if options.finder is None else options.finder.model,
+        found.found_background.certificate,
+        found.found_background.notices,
+        time.perf_counter() - start,
+    )
+    with staged_folder(final) as staging:
+        result.write(staging)
+        if options.report:
+            from foreknow.cytology.report_page import write_field_report  # noqa: PLC0415  (libraries for pictures load slowly)
+
+            write_field_report(result, staging)
+    if not options.report:
+        (final / REPORT).unlink(missing_ok=True)  # that of an earlier run shows other results
+    return result.summary()
+
+
+def detect_many(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    options: DetectOptions | None = None,
+    finished: Callable[[str], None] | None = None,
+) -> FieldBatch:
+    """Find the cells of images and folders of images, each into a folder of its own; of several also ``summary.csv``.
+
+    Args:
+        paths: files and folders.
+        out_dir: folder of the results.
+        options: how.
+        finished: told the name of each field when it is done, well or not.
+
+    Raises:
+        InputFileError: if a path does not exist or there are no images.
+        ParameterError: if there are results already, before any work.
+    """
+    out, options = Path(out_dir), options or DetectOptions()
+    inputs = find_images(paths, out)
+    if not (options.overwrite or options.resume):
+        require_no_results([out / source.name for source in inputs], _holds_results)
+    summaries: list[dict[str, Any]] = []
+    failures: list[FieldFailure] = []
+    try:
+        for source in inputs:
+            done = read_summary(out / source.name, TOOL) if options.resume else None
+            outcome = done or _one(source, out, options)
+            if isinstance(outcome, FieldFailure):
+                failures.append(outcome)
+            else:
+                summaries.append(outcome)
+            if finished is not None:
+                finished(source.name)
+    finally:
+        if len(inputs) > 1:
+            _write_table(out, summaries, failures)
+    return FieldBatch(tuple(summaries), tuple(failures))
+
+
+def as_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """An image to be shown, of 8 bits."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    largest = 65535.0 if pixels.dtype == np.uint16 else 1.0
+    return np.round(255 * np.clip(pixels.astype(np.float32) / largest, 0, 1)).astype(np.uint8)
+
+
+def _one(source: ImageInput, out: Path, options: DetectOptions) -> dict[str, Any] | FieldFailure:
+    name = display_name(source.path)
+    try:
+        return detect_file(source.path, out / source.name, options, source.name)
+    except InputFileError as error:
+        return FieldFailure(source.name, str(error), is_input=True)
+    except ForeknowError as error:
+        sentence = str(error) if name in str(error) else f"{name}: {error}"
+        return FieldFailure(source.name, sentence, is_input=True)
+    except MemoryError:
+        return FieldFailure(source.name, f"{name} needs more memory than there is; make it smaller", is_input=False)
+    except OSError as error:
+        reason = error.strerror or "an error of the system"
+        return FieldFailure(source.name, f"{name} could not be finished: {reason}", is_input=False)
+    except Exception as error:  # noqa: BLE001  (one field must not stop the others)
+        return FieldFailure(source.name, f"{name} failed by a fault of foreknow ({type(error).__name__}: {error})", is_input=False)
+
+
+def _holds_results(folder: Path) -> bool:
+    return read_summary(folder, TOOL) is not None
+
+
+def _write_table(out: Path, summaries: Sequence[dict[str, Any]], failures: Sequence[FieldFailure]) -> None:
+    rows: list[dict[str, object]] = [{**summary, "status": "ok", "message": ""} for summary in summaries]
+    rows += [{"name": failure.name, "status": "failed", "message": failure.message} for failure in failures]
+    rows.sort(key=lambda row: str(row["name"]))
+    write_text_atomic(out / TABLE, csv_of_records(_COLUMNS, rows))

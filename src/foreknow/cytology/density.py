@@ -1,0 +1,47 @@
+"""Images as optical density (Beer-Lambert): what dyes and glass take away adds up."""
+
+import torch
+from torch import Tensor
+
+from foreknow.errors import DataError, ShapeError
+
+_LEAST_SIDE = 32
+
+
+def optical_density_of(image: Tensor, name: str = "the image") -> Tensor:
+    """Optical density, -log10 of the value over the largest that its type can have; (channels, height, width) float32.
+
+    Args:
+        image: (height, width), (height, width, 1) or (height, width, 3) of uint8, uint16, or floats within 0 and 1.
+        name: what sentences call it.
+
+    Raises:
+        ShapeError: if it has other axes.
+        DataError: if it is not finite, negative, too small or of one value all over.
+    """
+    if image.ndim not in {2, 3} or (image.ndim == 3 and image.shape[-1] not in {1, 3}):
+        message = f"{name} has shape {tuple(image.shape)}, but must be (height, width) or (height, width, 3)"
+        raise ShapeError(message)
+    if min(image.shape[:2]) < _LEAST_SIDE:
+        message = f"{name} has {image.shape[1]} x {image.shape[0]} pixels; cells are found in {_LEAST_SIDE} x {_LEAST_SIDE} or more"
+        raise DataError(message)
+    planes = image[None] if image.ndim == 2 else image.movedim(-1, 0)
+    largest = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
+    values = planes.to(torch.float32)
+    low, high = (float(value) for value in values.aminmax())
+    if not (low >= 0 and high < float("inf")):
+        message = f"{name} has values that are negative or not numbers; export it again as 8 or 16 bits"
+        raise DataError(message)
+    if high > largest * 1.001:
+        message = f"{name} has floating-point values above 1; scale them to 0 to 1, or export it as 8 or 16 bits"
+        raise DataError(message)
+    if high - low < 2 * largest / 255:
+        message = f"{name} has the same value everywhere: there is nothing to find"
+        raise DataError(message)
+    return -((values + largest / 510) / (largest * (1 + 1 / 510))).log10()
+
+
+def light_of(density: Tensor) -> Tensor:
+    """The image of an optical density (channels, height, width): (height, width[, channels]) uint8."""
+    image = (255 * 10**-density).round().clamp(0, 255).to(torch.uint8).movedim(0, -1)
+    return image[..., 0] if image.shape[-1] == 1 else image

@@ -1,0 +1,111 @@
+"""One field: background, cells, nuclei."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foreknow.cytology.density import light_of, optical_density_of
+from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
+from foreknow.cytology.nuclei import Nuclei, find_nuclei
+from foreknow.cytology.region import cell_region, density_noise, score_of
+from foreknow.cytology.settings import DetectSettings
+from foreknow.cytology.split import split_cells
+from foreknow.simulate.blur import gaussian_blur
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found in a field.
+
+    Attributes:
+        density: (channels, height, width) float32 optical density above the background; 0 or more where cells are.
+        cells: (height, width) int32, 0 where there is none.
+        nuclei: of the field.
+        debris: (height, width) bool, what is stained or dark and no cell.
+        noise: (channels,) of the smoothed density where no cell is.
+        radius: inscribed radius of a typical cell, pixels.
+        settings: how it was found.
+        found_background: empty glass, and how sure it is.
+    """
+
+    density: Tensor = field(repr=False)
+    cells: NDArray[np.int32] = field(repr=False)
+    nuclei: Nuclei = field(repr=False)
+    debris: NDArray[np.bool_] = field(repr=False)
+    noise: Tensor
+    radius: float
+    settings: DetectSettings
+    found_background: FoundBackground = field(repr=False)
+
+    @property
+    def background(self) -> Tensor:
+        """(channels, height, width) float32 optical density of empty glass."""
+        return self.found_background.surface
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(height, width), where cells are."""
+        return self.cells > 0
+
+    @property
+    def cell_layer(self) -> Tensor:
+        """(channels, height, width) optical density of the cells, exactly 0 elsewhere."""
+        return self.density.clamp_min(0) * torch.as_tensor(self.mask)
+
+    @property
+    def without_background(self) -> Tensor:
+        """The cells alone on white, (height, width[, channels]) uint8."""
+        return light_of(self.cell_layer)
+
+    @property
+    def background_image(self) -> Tensor:
+        """The empty glass, (height, width[, channels]) uint8."""
+        return light_of(self.background)
+
+
+def detect(
+    image: Tensor | NDArray[np.generic],
+    settings: DetectSettings | None = None,
+    finder: BackgroundFinder | None = None,
+    name: str = "the image",
+) -> Detection:
+    """Find the cells of one field.
+
+    Example:
+        >>> from foreknow.cytology import detect
+        >>> from foreknow.cytology.simulate import SmearSettings, simulate_smear
+        >>> smear = simulate_smear(SmearSettings(height=192, width=192, cells=3))
+        >>> found = detect(smear.image)
+        >>> found.mask.shape
+        (192, 192)
+
+    Args:
+        image: (height, width) or (height, width, 3) of uint8, uint16, or floats within 0 and 1.
+        settings: how to find them.
+        finder: of the background; the solver if None.
+        name: what sentences call the image.
+
+    Raises:
+        ShapeError: if it is neither grey nor colour.
+        DataError: if it is too small, constant or not finite.
+    """
+    settings = settings or DetectSettings()
+    with torch.no_grad():
+        density = optical_density_of(torch.as_tensor(image), name)
+        return detect_on(density, (finder or SolvedBackground()).find(density, settings), settings)
+
+
+def detect_on(density: Tensor, background: FoundBackground, settings: DetectSettings) -> Detection:
+    """Find the cells of a field (channels, height, width) of optical density, whose background is known."""
+    above = density - background.surface
+    smooth = gaussian_blur(above, settings.smoothing)
+    noise = density_noise(smooth)
+    nuclei = find_nuclei(above, float(noise.amax()), settings)
+    region, debris, radius = cell_region(score_of(smooth, noise), nuclei, settings)
+    cells = split_cells(region, nuclei, radius)
+    return Detection(above, cells, nuclei, debris, noise, radius, settings, background)

@@ -1,0 +1,136 @@
+"""Measurements of cells: where they are, how large, how round, how stained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.optimize import nnls
+from skimage.measure import regionprops
+from torch import Tensor
+
+from foreknow.cytology.nuclei import Nuclei
+from foreknow.cytology.simulate import DYES, PAPANICOLAOU
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """One cell.
+
+    Attributes:
+        label: in the label image.
+        x: of the centroid, pixels from the left.
+        y: from the top.
+        left: of its box, pixels.
+        top: likewise.
+        right: first column that is no more in it.
+        bottom: first row likewise.
+        area_px: pixels.
+        area_um2: square micrometres; None where the size of a pixel is not known.
+        perimeter_px: of its outline.
+        circularity: 4 pi area / perimeter^2, 1 for a disc.
+        touches_border: whether it is cut by the border of the image.
+        nuclei: that lie in it.
+        nucleus_px: their area.
+        nucleus_cytoplasm_ratio: their area over that of the rest; None without a nucleus.
+        density: mean optical density of each channel above the background.
+        stains: mean amount of each dye, optical density along its colour; empty for grey images.
+    """
+
+    label: int
+    x: float
+    y: float
+    left: int
+    top: int
+    right: int
+    bottom: int
+    area_px: int
+    area_um2: float | None
+    perimeter_px: float
+    circularity: float
+    touches_border: bool
+    nuclei: int
+    nucleus_px: int
+    nucleus_cytoplasm_ratio: float | None
+    density: tuple[float, ...]
+    stains: tuple[float, ...]
+
+
+def measure_cells(cells: NDArray[np.int32], nuclei: Nuclei, density: Tensor, pixel_um: float | None = None) -> list[CellRow]:
+    """Measure every cell, in order of labels.
+
+    Args:
+        cells: (height, width) labels.
+        nuclei: of the field.
+        density: (channels, height, width) optical density above the background.
+        pixel_um: side of a pixel, micrometres, if known.
+    """
+    planes = density.clamp_min(0)
+    regions = regionprops(cells)
+    index = np.array([region.label for region in regions], dtype=np.int64)
+    if not len(index):
+        return []
+    means = np.stack([ndimage.mean(plane.numpy(), cells, index) for plane in planes], axis=1)
+    nuclear = np.bincount(cells[nuclei.labels > 0], minlength=int(index.max()) + 1)
+    owners = np.zeros(int(index.max()) + 1, dtype=int)
+    for x, y in nuclei.centres.round().astype(int):
+        owners[cells[min(y, cells.shape[0] - 1), min(x, cells.shape[1] - 1)]] += 1
+    rows = []
+    for region, mean in zip(regions, means, strict=True):
+        top, left, bottom, right = region.bbox
+        area, around = int(region.area), float(region.perimeter)
+        inside = int(nuclear[region.label])
+        rows.append(
+            CellRow(
+                label=int(region.label),
+                x=float(region.centroid[1]),
+                y=float(region.centroid[0]),
+                left=left,
+                top=top,
+                right=right,
+                bottom=bottom,
+                area_px=area,
+                area_um2=None if pixel_um is None else area * pixel_um**2,
+                perimeter_px=around,
+                circularity=min(1.0, 4 * math.pi * area / around**2) if around > 0 else 1.0,
+                touches_border=left == 0 or top == 0 or right == cells.shape[1] or bottom == cells.shape[0],
+                nuclei=int(owners[region.label]),
+                nucleus_px=inside,
+                nucleus_cytoplasm_ratio=inside / (area - inside) if 0 < inside < area else None,
+                density=tuple(float(value) for value in mean),
+                stains=stain_amounts(mean),
+            )
+        )
+    return rows
+
+
+def stain_amounts(density: NDArray[np.float64]) -> tuple[float, ...]:
+    """Amounts of the dyes of a Papanicolaou stain in a mean density of red, green and blue, by non-negative least squares.
+
+    Of four dyes in three channels the sparsest mixture that explains the colour is a choice, not a measurement of each dye.
+    """
+    if len(density) != 3:
+        return ()
+    vectors = torch.tensor(PAPANICOLAOU, dtype=torch.float64)
+    amounts, _ = nnls((vectors / vectors.norm(dim=1, keepdim=True)).mT.numpy(), np.maximum(density, 0))
+    return tuple(float(amount) for amount in amounts)
+
+
+def columns(channels: int) -> list[str]:
+    """Headings of a table of cells of so many channels."""
+    names = ("red", "green", "blue") if channels == 3 else ("grey",)
+    plain = [one.name for one in fields(CellRow) if one.name not in {"density", "stains"}]
+    stains = [f"mean_od_{dye.replace(' ', '_')}" for dye in DYES] if channels == 3 else []
+    return [*plain, *(f"mean_od_{name}" for name in names), *stains]
+
+
+def record(row: CellRow) -> dict[str, int | float | None]:
+    """A row under the headings of `columns`, numbers in six digits at most."""
+    values: list[int | float | None] = [getattr(row, one.name) for one in fields(CellRow) if one.name not in {"density", "stains"}]
+    values += [*row.density, *row.stains]
+    shown = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+    return dict(zip(columns(len(row.density)), [int(v) if isinstance(v, bool) else v for v in shown], strict=True))

@@ -1,0 +1,80 @@
+"""Pictures of what was found: outlines over the field, a sheet of single cells."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
+from skimage.transform import resize
+
+from foreknow.cytology.measure import CellRow
+
+_CELL, _NUCLEUS, _DEBRIS = (214, 39, 140), (20, 60, 220), (235, 130, 0)
+_SHOWN = 1400
+_THUMB, _ACROSS, _MOST = 96, 12, 96
+
+
+def as_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(height, width, 3)."""
+    return np.repeat(image[..., None], 3, axis=-1) if image.ndim == 2 else image
+
+
+def overlay(
+    image: NDArray[np.uint8], cells: NDArray[np.int32], nuclei: NDArray[np.int32], debris: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """The field with outlines of cells (pink), nuclei (blue) and debris (orange), at most 1400 pixels a side."""
+    step = max(1, -(-max(image.shape[:2]) // _SHOWN))
+    shown = as_colour(image)[::step, ::step].copy()
+    for labels, colour in ((debris.astype(np.uint8), _DEBRIS), (cells, _CELL), (nuclei, _NUCLEUS)):
+        shown[find_boundaries(labels[::step, ::step], mode="inner")] = colour
+    return shown
+
+
+def crop_sheet(image: NDArray[np.uint8], rows: list[CellRow], margin: float = 0.12) -> NDArray[np.uint8] | None:
+    """Single cells side by side at one scale, whole ones first and evenly picked where there are many; None if there are none."""
+    chosen = sorted(rows, key=lambda row: row.touches_border)[: sum(not row.touches_border for row in rows) or None]
+    if not chosen:
+        return None
+    chosen = [chosen[index] for index in np.unique(np.linspace(0, len(chosen) - 1, min(_MOST, len(chosen))).astype(int))]
+    side = max(8, int(np.quantile([max(row.right - row.left, row.bottom - row.top) for row in chosen], 0.95) * (1 + 2 * margin)))
+    colour = as_colour(image)
+    thumbs = [_thumb(colour, row, side) for row in chosen]
+    across = min(_ACROSS, len(thumbs))
+    thumbs += [np.full_like(thumbs[0], 255)] * (-len(thumbs) % across)
+    lines = [np.concatenate(thumbs[start : start + across], axis=1) for start in range(0, len(thumbs), across)]
+    return np.concatenate(lines)
+
+
+def _thumb(colour: NDArray[np.uint8], row: CellRow, side: int) -> NDArray[np.uint8]:
+    x, y = (row.left + row.right) // 2, (row.top + row.bottom) // 2
+    half = side // 2
+    padded = np.full((2 * half, 2 * half, 3), 255, dtype=np.uint8)
+    top, left = max(0, y - half), max(0, x - half)
+    piece = colour[top : y + half, left : x + half]
+    padded[top - (y - half) : top - (y - half) + piece.shape[0], left - (x - half) : left - (x - half) + piece.shape[1]] = piece
+    small = np.round(np.asarray(resize(padded, (_THUMB - 2, _THUMB - 2), preserve_range=True))).astype(np.uint8)
+    return np.pad(small, ((1, 1), (1, 1), (0, 0)), constant_values=255)
+
+
+def label_colours(labels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Labels as colours on black; neighbours differ as a rule."""
+    wheel = np.random.default_rng(3).integers(70, 255, (256, 3)).astype(np.uint8)
+    shown: NDArray[np.uint8] = np.where(labels[..., None] > 0, wheel[labels % 256], 0).astype(np.uint8)
+    return shown
+
+
+def encode_png(picture: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes:
+    """PNG without metadata; a mask as one of 0 and 255."""
+    buffer = io.BytesIO()
+    shown = 255 * picture.astype(np.uint8) if picture.dtype == bool else picture
+    Image.fromarray(shown).save(buffer, format="PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def count_parts(mask: NDArray[np.bool_]) -> int:
+    """Connected parts."""
+    return int(ndimage.label(mask)[1])
