@@ -158,7 +158,7 @@ def test_the_solution_is_certified_and_the_model_declared(drawn):
     fine = WheezeSeparator(WheezeSettings(iterations=200, tolerance=1e-3), RATE)
     for separator in (usual, fine):
         separator.separate((drawn.breath + drawn.wheezes)[None, : separator.window_samples])
-    assert 0 <= fine.report.worst_gap < 0.5 * usual.report.worst_gap < 0.05
+    assert 0 <= fine.report.worst_gap < 0.5 * usual.report.worst_gap < 0.15
     assert "STFT^* x_wheezes" in str(usual.model)
 
 

@@ -22,8 +22,8 @@ def path_opening(x: Tensor, length: int, slope: int = 1) -> Tensor:
     """
     ending, starting = [x], [x]  # the best weakest place of paths of 1, 2, ... elements that end or start here
     for _ in range(length - 1):
-        before = pad(_widest(ending[-1], slope)[..., :-1], (1, 0), value=-torch.inf)
-        after = pad(_widest(starting[-1], slope)[..., 1:], (0, 1), value=-torch.inf)
+        before = pad(widest(ending[-1], slope)[..., :-1], (1, 0), value=-torch.inf)
+        after = pad(widest(starting[-1], slope)[..., 1:], (0, 1), value=-torch.inf)
         ending.append(torch.minimum(x, before))
         starting.append(torch.minimum(x, after))
     best = torch.full_like(x, -torch.inf)
@@ -32,7 +32,7 @@ def path_opening(x: Tensor, length: int, slope: int = 1) -> Tensor:
     return best
 
 
-def _widest(x: Tensor, slope: int) -> Tensor:
+def widest(x: Tensor, slope: int) -> Tensor:
     """The largest of the bins within ``slope``."""
     images = x.reshape(-1, 1, *x.shape[-2:])
     return max_pool2d(images, (2 * slope + 1, 1), stride=1, padding=(slope, 0)).reshape(x.shape)

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from foreknow.lung.line_whitening import line_whitening
 from foreknow.lung.lines import frames_of, level_across, line_strength
 from foreknow.lung.solver_report import SolverReport
 from foreknow.lung.wheeze_settings import WheezeSettings
-from foreknow.lung.whitening import whitened
 from foreknow.model import Model
 from foreknow.noise import Gaussian
 from foreknow.operators import STFT
@@ -20,8 +20,8 @@ _DUAL_STEPS = 20
 _LOOK_EVERY = 20  # steps between looks at the duality gap
 _NEVER = 1e3  # times the threshold outside of the band
 _SHARPNESS = 4
-_ENVELOPE = 1.0  # seconds over which the envelope of breathing is measured
-_QUANTILE = 0.25  # over time, of the breath sound's spectrum: a wheeze may take up to three quarters of a window
+ENVELOPE = 1.0  # seconds over which the envelope of breathing is measured
+QUANTILE = 0.25  # over time, of the breath sound's spectrum: a wheeze may take up to three quarters of a window
 
 
 class WheezeSeparator:
@@ -51,8 +51,8 @@ class WheezeSeparator:
     def __init__(self, settings: WheezeSettings, rate: float) -> None:
         self.settings = settings
         self.rate = rate
-        hop = max(1, round(settings.frame * rate / 4))
-        self.window_samples = max(8, round(settings.window * rate / hop)) * hop
+        hop = frame_hop(settings, rate)
+        self.window_samples = window_samples(settings, rate)
         self._stft = STFT(4 * hop, hop, self.window_samples)
         hertz = self._stft.frequencies(rate)
         self._outside = ((hertz < settings.band[0]) | (hertz > settings.highest))[:, None]
@@ -62,24 +62,27 @@ class WheezeSeparator:
     def separate(self, windows: Tensor) -> Tensor:
         """The wheezes of windows, (batch, window_samples) to the same; computed in their dtype on their device."""
         with torch.no_grad():
-            return whitened(windows, self._solve, self._stft, round(_ENVELOPE * self.rate), quantile=_QUANTILE)
+            peak = windows.abs().amax(dim=-1, keepdim=True)
+            scaled = windows / torch.where(peak > 0, peak, torch.ones_like(peak))  # so that faint ones meet no denormal numbers
+            whitening = line_whitening(scaled, self._stft, ENVELOPE * self.rate, ~self._outside[:, 0], QUANTILE)
+            return whitening.inverse(self._solve(whitening(scaled))) * peak
 
     def _solve(self, y: Tensor) -> Tensor:
         settings = self.settings
-        modulus = self._stft(y).abs()
-        length, bins = frames_of(self._stft, self.rate, settings)
-        level = level_across(modulus, bins)
-        _, strength = line_strength(modulus, level, length)
-        share = 1 / (1 + (strength.clamp_min(0) / settings.line_level) ** _SHARPNESS)
-        factor = settings.threshold_within + (settings.threshold - settings.threshold_within) * share
-        factor = torch.where(self._outside.to(y.device), _NEVER * settings.threshold, factor)
-        self.model = self._declare((factor * level).clamp_min(torch.finfo(y.dtype).tiny))
+        coefficients = self._stft(y)
+        weight = torch.where(
+            self._outside.to(y.device),
+            _NEVER * settings.threshold,
+            line_weights(coefficients.abs(), self._stft, self.rate, settings),
+        )
+        self.model = self._declare(weight)
         solution = minimize(
             self.model.problem,
             y,
             ADMM(FixedPenalty(_PENALTY)),
             tolerance=settings.tolerance,
             max_iterations=settings.iterations,
+            start=(L1(weight, event_dims=2).prox(coefficients, 1.0),),  # the optimum, were F orthonormal
             look_every=_LOOK_EVERY,
             dual_steps=_DUAL_STEPS,
         )
@@ -89,3 +92,31 @@ class WheezeSeparator:
 
     def _declare(self, weight: Tensor) -> Model:
         return Model(wheezes=Component(L1(weight, event_dims=2), self._stft.T), noise=Gaussian(1.0))
+
+
+def frame_hop(settings: WheezeSettings, rate: float) -> int:
+    """Distance of short-time Fourier windows, a quarter of their length, samples."""
+    return max(1, round(settings.frame * rate / 4))
+
+
+def window_samples(settings: WheezeSettings, rate: float) -> int:
+    """Length of an analysis window, samples: a multiple of the distance of short-time Fourier windows."""
+    hop = frame_hop(settings, rate)
+    return max(8, round(settings.window * rate / hop)) * hop
+
+
+def line_weights(modulus: Tensor, stft: STFT, rate: float, settings: WheezeSettings) -> Tensor:
+    r"""The weights k of `WheezeSeparator`: small where a line goes through.
+
+    Args:
+        modulus: of whitened coefficients, (\*batch, bins, frames).
+        stft: that they are of.
+        rate: hertz.
+        settings: thresholds, and how long a line lasts.
+    """
+    length, bins = frames_of(stft, rate, settings)
+    level = level_across(modulus, bins)
+    _, strength = line_strength(modulus, level, length)
+    share = 1 / (1 + (strength.clamp_min(0) / settings.line_level) ** _SHARPNESS)
+    factor = settings.threshold_within + (settings.threshold - settings.threshold_within) * share
+    return (factor * level).clamp_min(torch.finfo(modulus.dtype).tiny)

@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foreknow.lung.line_tracking import follow, peaks
+from foreknow.lung.line_whitening import line_whitening
 from foreknow.lung.lines import frames_of, level_across, line_strength
+from foreknow.lung.path_mean import path_mean
+from foreknow.lung.voice import voiced_frames
+from foreknow.lung.wheeze_separation import ENVELOPE, QUANTILE
 from foreknow.lung.wheeze_settings import WheezeSettings
-from foreknow.lung.whitening import Whitening
 from foreknow.operators import STFT
 
-_ENVELOPE, _QUANTILE = 1.0, 0.25  # as in `WheezeSeparator`
 _HARMONIC = 0.05  # relative difference from a multiple, at most
-_GAP = 4  # frames that may be missing in a line ...
-_JUMP = 0.1  # ... over which its frequency changes by this share at most
 _TOGETHER = 0.5  # share of the shorter of two lines in which both sound
 _HIGHEST_ORDER = 8
 _LEVEL_FLOOR_DB = 100.0
@@ -72,8 +72,8 @@ class _Line:
 def find_wheezes(wheezes: Tensor, breath: Tensor, *, rate: float, settings: WheezeSettings) -> list[Wheeze]:
     """The wheezes of a recording without crackles, in order of onset.
 
-    A line is where the path-opened spectrogram (`line_strength`) is above ``settings.event_level``, its ridge followed from frame
-    to frame. Lines at multiples of another that sounds at the same time are its harmonics.
+    A line goes where the path-opened spectrogram (`line_strength`) is above ``settings.event_level``, followed from frame to frame
+    (`follow`). Lines at multiples of another that sounds at the same time are its harmonics; those of a voice are none.
 
     Args:
         wheezes: the wheeze part, (n,).
@@ -122,7 +122,9 @@ def wheeze_seconds(wheezes: Sequence[Wheeze]) -> float:
 def wheeze_activity(signal: Tensor, *, rate: float, settings: WheezeSettings) -> tuple[Tensor, Tensor]:
     """How strong the strongest line is at a time: a score that does not depend on how long a span is, once averaged over it.
 
-    The signal is not whitened: the spectrum of a whole recording holds the lines of one that wheezes in every breath.
+    It is the mean amplitude, over the level of the sound around, along the best path of ``settings.shortest`` through that time
+    (`path_mean`). Where somebody speaks (`voiced_frames`) the lines are those of the voice: such times have the median score of the
+    others. The signal is not whitened: the spectrum of a whole recording holds the lines of one that wheezes in every breath.
 
     Args:
         signal: a recording, or its part without crackles, (n,).
@@ -135,76 +137,33 @@ def wheeze_activity(signal: Tensor, *, rate: float, settings: WheezeSettings) ->
     hop = max(1, round(settings.frame * rate / 4))
     stft = STFT(4 * hop, hop, signal.shape[-1])
     hertz = stft.frequencies(rate)
-    modulus = stft(signal.to(torch.float64)).abs()[(hertz >= settings.band[0]) & (hertz <= settings.band[1])]
+    signal = signal.to(torch.float64)
+    modulus = stft(signal).abs()[(hertz >= settings.band[0]) & (hertz <= settings.band[1])]
     length, bins = frames_of(stft, rate, settings)
-    _, strength = line_strength(modulus, level_across(modulus, bins), length)
-    return strength.amax(0).clamp_min(1e-3).log(), stft.times(rate)
-
-
-def _strength(signal: Tensor, stft: STFT, rate: float, settings: WheezeSettings) -> tuple[Tensor, Tensor, Tensor]:
-    """Modulus over the level, its path opening, (bins, frames) each, and which bins are in the band."""
-    whitening = Whitening(signal, stft, round(_ENVELOPE * rate), quantile=_QUANTILE)
-    modulus = stft(whitening(signal)).abs()
-    length, bins = frames_of(stft, rate, settings)
-    level = level_across(modulus, bins)
-    _, strength = line_strength(modulus, level, length)
-    hertz = stft.frequencies(rate)
-    return modulus / level.clamp_min(1e-30), strength, (hertz >= settings.band[0]) & (hertz <= settings.highest)
+    level = level_across(modulus, bins).clamp_min(torch.finfo(modulus.dtype).tiny)
+    strength = path_mean(modulus / level, length).clamp_min(1e-3).log()
+    voiced = voiced_frames(signal, stft, rate)
+    if bool(voiced.any()):
+        others = strength if bool(voiced.all()) else strength[~voiced]
+        strength = torch.where(voiced, others.median(), strength)
+    return strength, stft.times(rate)
 
 
 def _lines(signal: Tensor, stft: STFT, rate: float, settings: WheezeSettings) -> list[_Line]:
-    from scipy.ndimage import label  # noqa: PLC0415
-
-    ratio, strength, band = (part.numpy(force=True) for part in _strength(signal, stft, rate, settings))
-    usual = np.pad(strength, ((1, 1), (0, 0)), constant_values=-np.inf)
-    ridge = (strength > settings.event_level) & (strength >= usual[:-2]) & (strength >= usual[2:]) & band[:, None]
-    wide = ridge.copy()
-    wide[1:] |= ridge[:-1]
-    wide[:-1] |= ridge[1:]
-    names, count = label(wide, structure=np.ones((3, 3)))
-    names = np.where(ridge, names, 0)
-    places = np.nonzero(names)
-    order = np.argsort(names[places], kind="stable")
-    bins, frames = places[0][order], places[1][order]
-    edges = np.searchsorted(names[places][order], np.arange(1, count + 2))
+    hertz = stft.frequencies(rate)
+    band = (hertz >= settings.band[0]) & (hertz <= settings.highest)
+    modulus = stft(line_whitening(signal, stft, ENVELOPE * rate, band, QUANTILE)(signal)).abs()
+    length, bins = frames_of(stft, rate, settings)
+    level = level_across(modulus, bins)
+    smooth, strength = line_strength(modulus, level, length)
+    strength = strength.masked_fill(voiced_frames(signal, stft, rate), -torch.inf)
+    ratio = modulus / level.clamp_min(torch.finfo(level.dtype).tiny)
+    found = peaks(*(part.numpy(force=True) for part in (strength, smooth, ratio)), settings.event_level, band.numpy())
     step = rate / stft.window.shape[0]
-    pieces = [_follow(ratio, bins[first:last], frames[first:last], step) for first, last in pairwise(edges)]
-    lines = _join([piece for piece in pieces if piece is not None])
-    return [line for line in lines if line.frames[-1] - line.frames[0] + 1 >= settings.shortest * rate / stft.hop]
-
-
-def _join(pieces: Sequence[_Line]) -> list[_Line]:
-    """Pieces that go on where another ended are one line."""
-    lines: list[_Line] = []
-    for piece in sorted(pieces, key=lambda line: line.frames[0]):
-        place = next((k for k, line in enumerate(lines) if _goes_on(line, piece)), None)
-        if place is None:
-            lines.append(piece)
-            continue
-        line = lines[place]
-        counts = len(line.frames), len(piece.frames)
-        strength = (counts[0] * line.strength + counts[1] * piece.strength) / sum(counts)
-        lines[place] = _Line(np.r_[line.frames, piece.frames], np.r_[line.hertz, piece.hertz], strength)
-    return lines
-
-
-def _goes_on(line: _Line, piece: _Line) -> bool:
-    gap = piece.frames[0] - line.frames[-1]
-    return bool(0 < gap <= _GAP and abs(piece.hertz[0] / line.hertz[-1] - 1) < _JUMP)
-
-
-def _follow(ratio: Array, bins: NDArray[np.int64], frames: NDArray[np.int64], step: float) -> _Line | None:
-    """One frequency a frame, the strongest of the line there, between bins by a parabola through the logarithms."""
-    if not len(bins):
-        return None
-    order = np.lexsort((-ratio[bins, frames], frames))
-    keep = order[np.r_[True, np.diff(frames[order]) > 0]]
-    at, when = bins[keep], frames[keep]
-    inside = np.clip(at, 1, ratio.shape[0] - 2)
-    low, mid, high = (np.log(np.maximum(ratio[inside + shift, when], 1e-12)) for shift in (-1, 0, 1))
-    bend = low - 2 * mid + high
-    shift = np.where(bend < 0, np.clip(0.5 * (low - high) / np.where(bend < 0, bend, -1.0), -1, 1), 0.0)
-    return _Line(when.astype(np.float64), np.asarray((inside + shift) * step, np.float64), float(ratio[at, when].mean()))
+    return [
+        _Line(np.asarray(line.frames, np.float64), step * np.asarray(line.places), float(np.mean(line.ratios)))
+        for line in follow(*found, length)
+    ]
 
 
 def _group(lines: Sequence[_Line], highest: float) -> list[tuple[_Line, int, int]]:
