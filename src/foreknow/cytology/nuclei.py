@@ -21,6 +21,7 @@ _CLEAR_ROUNDNESS = 0.55  # so round; their medians, counted by area, say how lar
 _LIKE_CLEAR = (0.3, 3.0)  # of their area
 _LEAST_AREA, _LARGEST_AREA = 0.35, 2.2  # of the disc of its scale
 _LEAST_ROUNDNESS = 0.3  # area over that of the disc which reaches as far as it does
+_SURROUNDED = 0.8  # a nucleus is darker than this part of the ring around it
 _OWN = 0.9  # of its radius: within which a blob bears no other
 _NOISE = 5.0  # standard deviations that its contrast has at least
 
@@ -77,7 +78,7 @@ def find_nuclei(cells: Tensor, noise: float, settings: DetectSettings | None = N
     relative = distance / np.concatenate(([1.0], radius[peaks[:, 0], peaks[:, 1]]))[owner]
     index = np.arange(1, len(peaks) + 1)
     inner = _means(image, np.where(relative <= 0.5, owner, 0), index)
-    outer = _means(image, np.where((relative >= 1.5) & (relative <= 2.3), owner, 0), index)
+    outer = _ring_quantiles(image, np.where((relative >= 1.4) & (relative <= 2.1), owner, 0), len(peaks))
     contrast = inner - outer
     half = np.concatenate(([np.inf], (inner + outer) / 2))
     body = np.where((image > half[owner]) & (relative <= 1.6), owner, 0)
@@ -164,6 +165,17 @@ def _means(image: NDArray[np.float32], labels: NDArray[np.int32], index: NDArray
     sums = np.bincount(labels.ravel(), weights=image.ravel(), minlength=len(index) + 1)[1:]
     counts = np.bincount(labels.ravel(), minlength=len(index) + 1)[1:]
     return np.where(counts > 0, sums / np.maximum(counts, 1), float(image.mean()))
+
+
+def _ring_quantiles(image: NDArray[np.float32], labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    """The value by label that most of the pixels are below; the largest of all where a label is nowhere."""
+    on = labels > 0
+    own, values = labels[on], image[on]
+    order = np.lexsort((values, own))
+    sizes = np.bincount(own, minlength=count + 1)[1:]
+    place = np.cumsum(sizes) - sizes + np.floor(_SURROUNDED * np.maximum(sizes - 1, 0)).astype(int)
+    ordered = np.append(values[order], image.max())
+    return np.where(sizes > 0, ordered[np.minimum(place, len(ordered) - 1)], float(image.max())).astype(np.float64)
 
 
 def _nothing(shape: tuple[int, ...]) -> Nuclei:
