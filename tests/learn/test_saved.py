@@ -1,6 +1,7 @@
 """Saved models: what comes back, and what is refused."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_a_saved_model_comes_back_bit_by_bit_with_all_that_is_known_of_it(tmp_pa
     card = (tmp_path / "model" / "card.md").read_text()
     for text in ("not for diagnosis", str(sparse_model()), "| SDR | 12.5 |", "| weight | 0.7 |", ABOUT.data):
         assert text in card
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_the_files_of_a_model_are_as_readable_as_other_files(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    save_model(tmp_path / "model", dense(), ABOUT)
+    assert {file.stat().st_mode for file in (tmp_path / "model").iterdir()} == {plain.stat().st_mode}
 
 
 def test_a_model_is_replaced_by_saving_again(tmp_path: Path) -> None:

@@ -35,7 +35,10 @@ def fill_tensors(path: Path, tensors: Mapping[str, Tensor], about: Json) -> None
     plain = {name: _storable(tensor) for name, tensor in tensors.items()}
     complex_names = [name for name, tensor in tensors.items() if tensor.is_complex()]
     text = json.dumps({"about": about, "complex": complex_names}, allow_nan=False)
+    path.touch()
+    permissions = path.stat().st_mode  # as for any file of this user; the library would let only the owner read it
     save_file(plain, str(path), metadata={_KEY: text})
+    path.chmod(permissions)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], Json]:
