@@ -360,14 +360,17 @@ def test_frames_that_come_too_soon_are_lost_and_errors_arrive(trial):
         message = "the cable"
         raise DataError(message)
 
-    paced = Paced(frames(), speed=1e9)
-    taken = 0
+    paced, taken = Paced(frames(), speed=1e9), []
+
+    def take_slowly():
+        for frame in paced:
+            taken.append(frame)
+            if len(taken) == 1:
+                torch.linalg.svd(torch.randn(500, 500))
+
     with pytest.raises(DataError, match="the cable"):
-        for _ in paced:
-            taken += 1
-            if taken == 1:
-                torch.randn(500, 500).svd()
-    assert taken + paced.dropped == len(trial.video.frames)
+        take_slowly()
+    assert len(taken) + paced.dropped == len(trial.video.frames)
     assert sum(1 for _ in Paced(frames_of(trial.video), speed=1e9, patient=True)) == 300
 
 

@@ -177,7 +177,7 @@ def result_of(decisions: Decisions, features: Sequence[Features], stream: Featur
     """All that is to be said of a recording."""
     quality = quality_of(features, stream.delivery, settings)
     swallows = decisions.swallows()
-    problems = judge_test(quality, settings)
+    problems = judge_test(quality, settings, chin_found=stream.region is not None and stream.region.chin_found)
     return CountResult(
         swallows=swallows,
         others=decisions.others(),

@@ -117,9 +117,7 @@ def _making(result: RecordingResult) -> Section:
     return Section(
         "How it was made",
         Facts(facts),
-        Text(
-            "Model: deformation of the neck = swallow courses x sparse activations + other courses x sparse activations + smooth part."
-        ),
+        Text("Model: deformation of the neck = swallow courses x sparse activations + others x sparse activations + smooth part."),
         Text("The network learned from simulated necks alone; how it does on real patients has not been measured."),
     )
 
@@ -133,9 +131,8 @@ def count_sheet(result: RecordingResult) -> MatplotlibFigure:
     figure.text(0.08, 0.932, f"{result.name} · foreknow {version('foreknow')} · from depth video", fontsize=9, color="#5b6875")
     figure.text(0.08, 0.86, str(verdict.count), fontsize=44, color=INK, weight="bold")
     figure.text(0.20, 0.888, f"swallows in {count.settings.seconds:g} s", fontsize=13, color=INK)
-    words = (
-        "invalid test" if verdict.suspect is None else f"fewer than {verdict.cutoff}: " + ("suspect" if verdict.suspect else "no")
-    )
+    few = "suspect" if verdict.suspect else "no"
+    words = "invalid test" if verdict.suspect is None else f"fewer than {verdict.cutoff}: {few}"
     figure.text(0.20, 0.864, words, fontsize=13, color="#b42318" if verdict.suspect is not False else INK, weight="bold")
     lines = [*(f"{problem}." for problem in verdict.problems), *result.notices][:4]
     for place, line in enumerate(lines):

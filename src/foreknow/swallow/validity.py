@@ -59,9 +59,17 @@ def quality_of(features: Sequence[Features], delivery: Delivery, settings: Count
     )
 
 
-def judge_test(quality: Quality, settings: CountSettings) -> tuple[str, ...]:
-    """Why the test is invalid, one sentence each; none if it is valid."""
+def judge_test(quality: Quality, settings: CountSettings, *, chin_found: bool = True) -> tuple[str, ...]:
+    """Why the test is invalid, one sentence each; none if it is valid.
+
+    Args:
+        quality: of the part of the recording that is the test.
+        settings: limits.
+        chin_found: whether the angle below the mouth floor was seen, without which nobody knows that this is a neck.
+    """
     found = []
+    if not chin_found:
+        found.append("no mouth floor is seen above what was taken for the neck; raise the chin and let the camera see it")
     if quality.seconds < settings.seconds - _SHORT:
         found.append(f"the recording covers {quality.seconds:.1f} s of a test of {settings.seconds:g} s")
     if quality.fill < settings.least_fill:
