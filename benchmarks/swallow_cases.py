@@ -80,7 +80,7 @@ def groups(quick: bool) -> dict[str, int]:
     few = dict.fromkeys(LEVELS, 2) | dict.fromkeys(CLIPS, 1)
     if quick:
         return few
-    grid = {f"grid {prominence} {noise}": 4 for prominence in PROMINENCES for noise in NOISES}
+    grid = {f"grid {prominence} {noise}": 2 for prominence in PROMINENCES for noise in NOISES}
     return dict.fromkeys(LEVELS, 30) | dict.fromkeys(CLIPS, 8) | grid | {"hard 160": 4}
 
 

@@ -9,16 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.swallow_cases import CACHE
 from foreknow.errors import DataError
 from foreknow.files.depth import DepthVideo, read_depth
 from foreknow.swallow.figures import central_part
-from foreknow.swallow.movement import TrialFeatures, trial_features
+from foreknow.swallow.movement import TrialFeatures, read_trial_features, trial_features, write_trial_features
+from foreknow.swallow.movement.neck_region import reduced
 from foreknow.swallow.simulate import SimulatedTrial, preset, simulate_trial
 from foreknow.swallow.simulate.resimulate import scene_of
+from foreknow.swallow.simulate.varied import with_pixels
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "depth"
-SEEDS = range(190_000_000, 190_000_008)
-_SIDE = 160
+SEEDS = range(190_000_000, 190_000_006)
+SIDE, POOLED = 80, 2
+"""Pixels of a side, 1.7 mm each, and how many pixels of real frames make one: the real cameras' pixels are taken to be 0.85 mm."""
 
 
 def planted() -> dict[str, Callable[[], Iterator[TrialFeatures]]]:
@@ -26,23 +30,39 @@ def planted() -> dict[str, Callable[[], Iterator[TrialFeatures]]]:
     found: dict[str, Callable[[], Iterator[TrialFeatures]]] = {}
     truedepth = FOLDER / "truedepth" / "iPhone11Pro_iOS14" / "FrontCamCalibrationDataset"
     if truedepth.is_dir():
-        found["iPhone TrueDepth noise"] = lambda: _trials(lambda trial, seed: noisy(trial, *_plane_residuals(truedepth), seed))
+        found["iPhone TrueDepth noise"] = lambda: _trials("truedepth", _noise_of(lambda: _plane_residuals(truedepth)))
     if (FOLDER / "kinect_room").is_dir():
-        found["Kinect noise"] = lambda: _trials(lambda trial, seed: noisy(trial, *_room_residuals(FOLDER / "kinect_room"), seed))
+        found["Kinect noise"] = lambda: _trials("kinect", _noise_of(lambda: _room_residuals(FOLDER / "kinect_room")))
     if (FOLDER / "d435_breathing").is_dir():
-        found["D435 breathing"] = lambda: _trials(_breathing)
+        found["D435 breathing"] = lambda: _trials("breathing", _breathing)
     return found
 
 
-def _trials(plant: Callable[[SimulatedTrial, int], SimulatedTrial]) -> Iterator[TrialFeatures]:
+Plant = Callable[[SimulatedTrial, int], SimulatedTrial]
+
+
+def _trials(name: str, plant: Plant) -> Iterator[TrialFeatures]:
     """Persons of the middle level with prominences of 2 to 5 mm."""
-    base = preset("normal")
+    base = with_pixels(preset("normal"), SIDE)
     settings = replace(base, neck=replace(base.neck, prominence_mm=(2.0, 5.0)))
     for seed in SEEDS:
-        try:
-            yield trial_features(plant(simulate_trial(settings, seed), seed))
-        except DataError:
-            continue
+        path = CACHE / f"planted-{name}-{seed}.safetensors"
+        if not path.exists():
+            try:
+                write_trial_features(path, trial_features(plant(simulate_trial(settings, seed), seed)))
+            except DataError:
+                continue
+        yield read_trial_features(path)
+
+
+def _noise_of(residuals: Callable[[], tuple[Tensor, float]]) -> Plant:
+    known: list[tuple[Tensor, float]] = []
+
+    def plant(trial: SimulatedTrial, seed: int) -> SimulatedTrial:
+        known.extend([residuals()] if not known else [])
+        return noisy(trial, *known[0], seed)
+
+    return plant
 
 
 def noisy(trial: SimulatedTrial, residuals: Tensor, step: float, seed: int) -> SimulatedTrial:
@@ -56,7 +76,7 @@ def noisy(trial: SimulatedTrial, residuals: Tensor, step: float, seed: int) -> S
     """
     generator = torch.Generator().manual_seed(seed)
     frames = trial.clean.clone()
-    rows, columns = frames.shape[1:]
+    rows, columns = (POOLED * size for size in frames.shape[1:])
     for place in range(len(frames)):
         shape = residuals.shape
         pick = int(torch.randint(shape[0], (1,), generator=generator))
@@ -64,8 +84,9 @@ def noisy(trial: SimulatedTrial, residuals: Tensor, step: float, seed: int) -> S
         left = int(torch.randint(shape[2] - columns + 1, (1,), generator=generator))
         part = residuals[pick, top : top + rows, left : left + columns]
         part = part.flip(1) if int(torch.randint(2, (1,), generator=generator)) else part
-        frames[place] = ((frames[place] + part * frames[place].square()) / step).round() * step
-    video = DepthVideo(frames, trial.video.timestamps, trial.video.intrinsics, step)
+        fine = frames[place].repeat_interleave(POOLED, 0).repeat_interleave(POOLED, 1)
+        frames[place] = reduced(((fine + part * fine.square()) / step).round() * step, POOLED)
+    video = DepthVideo(frames, trial.video.timestamps, trial.video.intrinsics)
     return replace(trial, video=video)
 
 
@@ -106,4 +127,4 @@ def _breathing(trial: SimulatedTrial, seed: int) -> SimulatedTrial:
     below = torch.linspace(0.35, 1.0, rows_count)[None, :, None]
     whole = torch.from_numpy(course).float()[:, None, None] * below / 1000
     frames = ((trial.video.frames - whole) / 1e-3).round() * 1e-3
-    return replace(trial, video=replace(trial.video, frames=frames, unit=1e-3))
+    return replace(trial, video=replace(trial.video, frames=frames))
