@@ -73,7 +73,7 @@ def vessel_tree(mask: NDArray[np.bool_], vessels: NDArray[np.float32], frame: in
         frame: which to measure; the one with the largest mask if None.
     """
     frame = int(mask.sum(axis=(1, 2)).argmax()) if frame is None else frame
-    skeleton: NDArray[np.bool_] = skeletonize(mask[frame])  # type: ignore[no-untyped-call]
+    skeleton: NDArray[np.bool_] = skeletonize(mask[frame])
     distance = ndimage.distance_transform_edt(np.pad(mask[frame], 1))[1:-1, 1:-1]
     width = np.where(skeleton, np.maximum(2 * distance - 1, 1), 0).astype(np.float32)
     near = ndimage.convolve(skeleton.astype(np.int64), _EIGHT, mode="constant") - 1

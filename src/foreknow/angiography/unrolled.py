@@ -70,13 +70,14 @@ class UnrolledSolver:
     def __call__(self, frames: Tensor, seen: Tensor | None, sigma: float, tell: Callable[[float], None]) -> Found:  # noqa: ARG002
         """See `RunSolver`; what is hidden counts as 0."""
         for_pixels(self.network, frames[0].numel())
+        device = next(self.network.parameters()).device
         with torch.no_grad():
-            estimate = self.network(frames, certify=True)
+            estimate = self.network(frames.to(device), certify=True)
         tell(1.0)
-        vessels = estimate.components["vessels"]
+        vessels = estimate.components["vessels"].to(frames.device)
         certificate = estimate.certificate
         return Found(
-            background=estimate.components["background"],
+            background=estimate.components["background"].to(frames.device),
             vessels=vessels,
             certificate=None if certificate is None else float(certificate.worst),
             iterations=self.network.steps,

@@ -59,14 +59,15 @@ class VesselNetwork(nn.Module):
         return (detail / unit).clamp(-_CLIP, _CLIP)
 
     def look(self, scaled: Tensor, difference: Tensor | None) -> tuple[Tensor, Tensor]:
-        """One frame (H, W): the gate in (0, 1), and the detail behind it in units.
+        """One frame (H, W): the gate in (0, 1), and the detail behind it in units, where the frame is.
 
         Args:
-            scaled: details as they are seen.
+            scaled: details as they are seen; the network computes on its own device.
             difference: of them from the median of the run; None for a frame alone.
         """
         other = torch.zeros_like(scaled) if difference is None else difference
-        gate, behind = self.read(self.frames.network(torch.stack((scaled, other))[None]))
+        device = next(self.parameters()).device
+        gate, behind = self.read(self.frames.network(torch.stack((scaled, other))[None].to(device)).to(scaled.device))
         return torch.sigmoid(gate[0]), behind[0]
 
     @staticmethod
