@@ -158,7 +158,8 @@ def _lines(signal: Tensor, stft: STFT, rate: float, settings: WheezeSettings) ->
     smooth, strength = line_strength(modulus, level, length)
     strength = strength.masked_fill(voiced_frames(signal, stft, rate), -torch.inf)
     ratio = modulus / level.clamp_min(torch.finfo(level.dtype).tiny)
-    found = peaks(*(part.numpy(force=True) for part in (strength, smooth, ratio)), settings.event_level, band.numpy())
+    spectrograms = strength.numpy(force=True), smooth.numpy(force=True), ratio.numpy(force=True)
+    found = peaks(*spectrograms, settings.event_level, band.numpy())
     step = rate / stft.window.shape[0]
     return [
         _Line(np.asarray(line.frames, np.float64), step * np.asarray(line.places), float(np.mean(line.ratios)))
