@@ -17,6 +17,7 @@ from foreknow.swallow.batch import ReadingSettings, count_file, count_many, coun
 from foreknow.swallow.counting import CountingEngine
 from foreknow.swallow.decisions import LAG, Calibration, Decisions
 from foreknow.swallow.events import SwallowEvent
+from foreknow.swallow.learned.adapt import adapt_placement, shifted
 from foreknow.swallow.learned.calibrate import calibrate
 from foreknow.swallow.learned.lessons import SwallowObjective, Windows, frame_weights, lesson_of, targets
 from foreknow.swallow.learned.network import INPUTS, KINDS, NetworkSettings, SwallowNetwork, network_input
@@ -80,6 +81,19 @@ def test_frame_by_frame_is_the_same_as_all_at_once_and_soon_enough(trial):
     for one, true in zip(announced, peaks(trial), strict=True):
         assert one.announced - one.peak <= 0.5
         assert one.announced - true <= 0.5 + 0.1
+
+
+def test_a_misplaced_larynx_is_found_without_labels(trial):
+    network = load_model().network
+    table = trial_features(trial).table
+    columns = network_input(table.change, table.weight, table.pose, table.shape)
+    here = adapt_placement(network, columns)
+    away = adapt_placement(network, shifted(columns, 3))
+    assert abs(here.cells) <= 1
+    assert away.cells <= -2
+    assert away.millimetres == 4 * away.cells
+    assert torch.equal(shifted(columns, 0), columns)
+    assert adapt_placement(network, columns[:, :50]).cells == 0
 
 
 def test_nothing_is_counted_in_a_neck_at_rest():

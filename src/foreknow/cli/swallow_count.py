@@ -42,6 +42,9 @@ def count(
         float | None, typer.Option("--focal", metavar="PX", help="Focal length in pixels, where the file does not say.")
     ] = None,
     model: Model = None,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Move the larynx to where the model explains the recording best (no labels needed).")
+    ] = False,
     store_depth: StoreDepth = False,
     overwrite: Overwrite = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html and report.pdf.")] = True,
@@ -60,7 +63,7 @@ def count(
     from foreknow.swallow.model import load_model  # noqa: PLC0415
     from foreknow.swallow.settings import CountSettings  # noqa: PLC0415
 
-    settings = CountSettings(start=start, seconds=seconds, cutoff=cutoff)
+    settings = CountSettings(start=start, seconds=seconds, cutoff=cutoff, adapt=adapt)
     check_output(output)
     chosen = load_model(model)
     with progress_bar() as bar:

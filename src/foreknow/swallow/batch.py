@@ -16,8 +16,8 @@ from foreknow.files.depth import DepthVideo, Intrinsics, inspect_depth, read_dep
 from foreknow.files.staging import staged_folder
 from foreknow.files.summary import read_summary, require_no_results
 from foreknow.files.table import csv_of_records
-from foreknow.swallow.counting import CountResult, WindowReader, result_of
-from foreknow.swallow.learned.network import network_input
+from foreknow.swallow.counting import CountResult, count_table, result_of
+from foreknow.swallow.decisions import Decisions
 from foreknow.swallow.model import CountingModel, load_model
 from foreknow.swallow.movement import Features, FeatureStream, FeatureTable
 from foreknow.swallow.results import DEPTH, PAGE, REPORT, TOOL, RecordingResult
@@ -100,7 +100,7 @@ def count_video(
     store_depth: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> RecordingResult:
-    """Count the swallows of a recording in memory; what is found is what a camera giving these frames would have counted.
+    """Count the swallows of a recording in memory; without ``adapt`` what a camera giving these frames would have counted.
 
     Args:
         video: with its camera.
@@ -148,13 +148,11 @@ def count_frames(
         if progress is not None and place % 30 == 0:
             progress(0.9 * place / len(times))
     features += stream.finish()
-    reader = WindowReader(model, settings.threshold)
+    decisions = Decisions(model.calibration)
     if features:
         table = FeatureTable.of(features, stream.shape)
-        columns = network_input(table.change, table.weight, table.pose, table.shape)
-        reader.push_all(columns, table.seconds.tolist())
-        reader.finish()
-    return result_of(reader.decisions, features, stream, settings)
+        decisions = count_table(table, model, settings.threshold, adapt=settings.adapt)
+    return result_of(decisions, features, stream, settings)
 
 
 def _remarks(video: DepthVideo) -> list[str]:

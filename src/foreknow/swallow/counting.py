@@ -12,6 +12,7 @@ from torch import Tensor
 from foreknow.files.depth import Intrinsics
 from foreknow.swallow.decisions import STRIDE, Decisions
 from foreknow.swallow.events import OtherEvent, SwallowEvent
+from foreknow.swallow.learned.adapt import adapt_placement, shifted
 from foreknow.swallow.learned.network import network_input
 from foreknow.swallow.model import CountingModel, load_model
 from foreknow.swallow.movement import Delivery, Features, FeatureStream, FeatureTable, NeckRegion
@@ -164,10 +165,22 @@ class CountingEngine:
         return found
 
 
-def count_table(table: FeatureTable, model: CountingModel | None = None, threshold: float | None = None) -> Decisions:
-    """Count in features that are all there."""
-    reader = WindowReader(model or load_model(), threshold)
+def count_table(
+    table: FeatureTable, model: CountingModel | None = None, threshold: float | None = None, *, adapt: bool = False
+) -> Decisions:
+    """Count in features that are all there.
+
+    Args:
+        table: the features.
+        model: the network; the shipped one if None.
+        threshold: chance above which a swallow counts; None for the model's own.
+        adapt: whether the larynx's place is first adapted to the recording, see `adapt_placement`.
+    """
+    model = model or load_model()
+    reader = WindowReader(model, threshold)
     columns = network_input(table.change, table.weight, table.pose, table.shape)
+    if adapt:
+        columns = shifted(columns, adapt_placement(model.network, columns).cells)
     reader.push_all(columns, table.seconds.tolist())
     reader.finish()
     return reader.decisions

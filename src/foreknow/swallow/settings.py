@@ -14,6 +14,7 @@ class CountSettings:
         seconds: length of the test; the repetitive saliva swallowing test lasts 30.
         cutoff: fewer swallows than this are suspect (Oguchi 2000: 3; others use up to 7).
         threshold: chance of a swallow above which it counts; None for that of the network, chosen on simulated trials.
+        adapt: whether the larynx's place is adapted to a whole recording, without labels; not before a camera.
         least_fill: share of the neck's surface that must be seen on average.
         largest_lost: share of the time for which the neck may be lost.
         largest_shift: millimetres by which the neck may move from where it began.
@@ -28,6 +29,7 @@ class CountSettings:
     seconds: float = 30.0
     cutoff: int = 3
     threshold: float | None = None
+    adapt: bool = False
     least_fill: float = 0.5
     largest_lost: float = 0.1
     largest_shift: float = 40.0

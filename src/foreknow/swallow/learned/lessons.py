@@ -14,6 +14,7 @@ from foreknow.errors import ParameterError
 from foreknow.learn import Data, Example, Objective
 from foreknow.learn.emission import Emit
 from foreknow.swallow.learned.network import INPUTS, KINDS, network_input
+from foreknow.swallow.learned.variation import varied_window
 from foreknow.swallow.movement.feature_stream import RATE
 from foreknow.swallow.movement.feature_table import TrialFeatures
 from foreknow.swallow.simulate import Kind, TrueEvent
@@ -68,16 +69,18 @@ class Windows(Data):
         window: frames.
         size: windows that are called an epoch.
         seed: of the draws.
+        varied: whether windows are varied, see `varied_window`.
 
     Raises:
         ParameterError: if there are none, or they are shorter than a window.
     """
 
-    def __init__(self, lessons: Sequence[Lesson], window: int, size: int, seed: int = 0) -> None:
+    def __init__(self, lessons: Sequence[Lesson], window: int, size: int, seed: int = 0, *, varied: bool = True) -> None:
         if not lessons or min(lesson.y.shape[1] for lesson in lessons) < window or size < 1:
             message = f"training needs trials of {window} frames or more, and windows"
             raise ParameterError(message)
         self._lessons, self._window, self._size, self._seed = tuple(lessons), window, size, seed
+        self._varied = varied
 
     def __len__(self) -> int:
         """Windows of an epoch."""
@@ -94,13 +97,16 @@ class Windows(Data):
             place = torch.arange(start, start + self._window)
             for name, rows in parts.items():
                 row = getattr(lesson, name)[:, place.clamp(min=0)].float()
-                rows.append(row if name == "y" else torch.where(place < 0, 0.0, row))
+                if name == "y":
+                    rows.append(varied_window(row, generator) if self._varied else row)
+                else:
+                    rows.append(torch.where(place < 0, 0.0, row))
         stacked = {name: torch.stack(rows) for name, rows in parts.items()}
         return Example(stacked.pop("y"), stacked)
 
     def fingerprint(self) -> str:
         """A hash of all trials."""
-        digest = hashlib.sha256(f"{self._window} {self._size} {self._seed}".encode())
+        digest = hashlib.sha256(f"{self._window} {self._size} {self._seed} {self._varied}".encode())
         for lesson in self._lessons:
             digest.update(lesson.y.contiguous().flatten().view(torch.uint8).numpy().tobytes())
         return f"sha256:{digest.hexdigest()}"

@@ -20,7 +20,7 @@ from foreknow.solve import FISTA
 from foreknow.solve.step_rule import NormStep
 from foreknow.swallow.movement.chart import CELL_MM, CELLS, COLUMNS, LEFT_MM, ROWS
 from foreknow.swallow.simulate import Kind
-from foreknow.unroll import Operators, StepSizes, UnrolledNetwork, Weights
+from foreknow.unroll import Estimate, Operators, StepSizes, UnrolledNetwork, Weights
 
 KINDS = tuple(Kind)
 """The classes of what happens, in the order of the network's output ``kinds``."""
@@ -164,11 +164,8 @@ class SwallowNetwork(nn.Module):
             ``peak`` (batch, 1, time): logit that a swallow has its peak here; ``kinds`` (batch, KINDS, time): logits of what
             happens; ``lift`` (batch, 1, time): how far the larynx is up, in units of 10 mm.
         """
-        cells, pose, profiles = y.split((CELLS, POSE, PROFILES), dim=1)
-        projected = self.patterns @ cells
-        short = projected - self.trend.prox(projected, torch.ones((), dtype=y.dtype))
-        noise = (projected.diff(n=2, dim=2).abs().median(dim=2, keepdim=True).values / 1.65).mean(dim=1, keepdim=True)
-        scale = (self.least_noise().to(y.dtype).square() + noise.square()).sqrt()
+        _, pose, profiles = y.split((CELLS, POSE, PROFILES), dim=1)
+        short, scale = self._projected(y)
         scaled = short / scale
         estimate = self.coding(scaled)
         activations = torch.cat((estimate.coefficients["swallow"], estimate.coefficients["other"]), dim=1)
@@ -178,6 +175,19 @@ class SwallowNetwork(nn.Module):
         out = self.head(torch.cat((activations, 0.3 * scaled, 0.3 * short, moved, 5 * moving, context), dim=1))
         peak, lift, kinds = out.split((1, 1, len(KINDS)), dim=1)
         return {"peak": peak, "kinds": kinds, "lift": lift + 3.0}
+
+    def code(self, y: Tensor) -> tuple[Tensor, Estimate]:
+        """What the unrolled algorithm is given, (batch, patterns, time), and how it explains that."""
+        short, scale = self._projected(y)
+        scaled = short / scale
+        return scaled, self.coding(scaled)
+
+    def _projected(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The deformation on the patterns without its smooth part, millimetres, and the scale of its noise (batch, 1, 1)."""
+        projected = self.patterns @ y[:, :CELLS]
+        short = projected - self.trend.prox(projected, torch.ones((), dtype=y.dtype))
+        noise = (projected.diff(n=2, dim=2).abs().median(dim=2, keepdim=True).values / 1.65).mean(dim=1, keepdim=True)
+        return short, (self.least_noise().to(y.dtype).square() + noise.square()).sqrt()
 
     def start_patterns(self, patterns: Tensor) -> None:
         """Begin with these patterns, (patterns, CELLS), and not with random ones."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from foreknow.errors import DataError, ParameterError
 from foreknow.learn import Compute, History, Settings, TrainingProgress, Validation, fit
 from foreknow.simulate.blur import gaussian_blur
-from foreknow.swallow.learned.lessons import Lesson, SwallowObjective, Windows, lesson_of
+from foreknow.swallow.learned.lessons import SwallowObjective, Windows, lesson_of
 from foreknow.swallow.learned.network import NetworkSettings, SwallowNetwork
 from foreknow.swallow.movement.chart import CELLS, COLUMNS, ROWS
 from foreknow.swallow.movement.feature_table import TrialFeatures, trial_features
@@ -115,8 +115,9 @@ def train_network(
     network = SwallowNetwork(settings, plan.seed)
     learning, choosing = divided(trials)
     network.start_patterns(first_patterns(learning, network.settings.patterns))
-    data = _windows([lesson_of(trial) for trial in learning], network, _WINDOWS_EPOCH, plan.seed)
-    check = _windows([lesson_of(trial) for trial in choosing], network, _WINDOWS_EPOCH // 2, plan.seed + 1)
+    window = network.settings.window
+    data = Windows([lesson_of(trial) for trial in learning], window, _WINDOWS_EPOCH, plan.seed)
+    check = Windows([lesson_of(trial) for trial in choosing], window, _WINDOWS_EPOCH // 2, plan.seed + 1, varied=False)
     numbers = Settings(
         epochs=plan.epochs, batch_size=plan.batch_size, learning_rate=plan.learning_rate, seed=plan.seed, clip_norm=5.0
     )
@@ -131,10 +132,6 @@ def train_network(
         progress=progress,
     )
     return network.eval(), history
-
-
-def _windows(lessons: Sequence[Lesson], network: SwallowNetwork, size: int, seed: int) -> Windows:
-    return Windows(lessons, network.settings.window, size, seed)
 
 
 def first_patterns(trials: Sequence[TrialFeatures], count: int) -> Tensor:
