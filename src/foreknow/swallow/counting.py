@@ -15,7 +15,7 @@ from foreknow.swallow.events import OtherEvent, SwallowEvent
 from foreknow.swallow.learned.adapt import adapt_placement, shifted
 from foreknow.swallow.learned.network import network_input
 from foreknow.swallow.model import CountingModel, load_model
-from foreknow.swallow.movement import Delivery, Features, FeatureStream, FeatureTable, NeckRegion
+from foreknow.swallow.movement import RATE, Delivery, Features, FeatureStream, FeatureTable, NeckRegion
 from foreknow.swallow.settings import CountSettings
 from foreknow.swallow.validity import Quality, judge_test, quality_of
 from foreknow.swallow.verdict import Verdict, verdict_of
@@ -90,7 +90,8 @@ class WindowReader:
         ends = range(STRIDE - 1, self._count, STRIDE)
         said = self._model.say(windows[STRIDE - 1 :: STRIDE])
         for place, end in enumerate(ends):
-            self.decisions.look(end, {name: part[place] for name, part in said.items()}, seconds[end])
+            said_of_it = {name: part[place] for name, part in said.items()}
+            self.decisions.look(end, said_of_it, seconds[end] + 1 / RATE)  # a camera's next frame completes a moment
 
     def finish(self) -> list[SwallowEvent]:
         """Decide on what is left at the end."""
