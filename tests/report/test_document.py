@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from foreknow.errors import DataError, ForeknowError
-from foreknow.report import Audio, Facts, Figure, Notice, Picture, Report, Section, Severity, Table, Text
+from foreknow.report import Audio, Facts, Figure, Notice, Picture, Report, Section, Severity, Slides, Table, Text
 from foreknow.report.blocks import as_text
 
 HOSTILE = (
@@ -65,6 +65,7 @@ def full_report(name="a.wav", **options):
         Section("Facts", Facts({name: name, "number": 3.14159}), Facts({name: 3}, tiles=True)),
         Section("Sound", Audio(sound, 4000, name, full=name)),
         Section("Pictures", Figure(drawing(), alt=name, caption=name), Picture(b"<svg/>", name, name, "image/svg+xml")),
+        Section("Slides", Slides([Picture(b"<svg/>", name, name, "image/svg+xml")] * 3, name, name)),
         Section("Table", Table([name, "b"], [[name, 1.5], ["x", None]], caption=name, limit=1, full=name)),
     )
 
