@@ -9,6 +9,7 @@ from foreknow.learn.export import ExportError, export_onnx, export_torchscript
 from foreknow.learn.fit import fit
 from foreknow.learn.history import Epoch, History, Outcome
 from foreknow.learn.layerwise import FirstSteps, warm_up
+from foreknow.learn.load import load_model, shipped_model
 from foreknow.learn.logs import CSVLog, Log, TensorBoardLog
 from foreknow.learn.objectives import (
     SURE,
@@ -74,11 +75,13 @@ __all__ = [
     "export_torchscript",
     "fit",
     "fit_several",
+    "load_model",
     "load_weights",
     "mean_squared_error",
     "measure_drift",
     "read_description",
     "relative_squared_error",
     "save_model",
+    "shipped_model",
     "warm_up",
 ]
