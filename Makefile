@@ -9,7 +9,7 @@ WORKERS ?= 2
 # A peer of data assimilation, without the notebooks that it asks for.
 DAPPER := dapper pyyaml dill tabulate colorama struct-tools mpl-tools patlib
 
-.PHONY: help demo test test-all lint format bench clean
+.PHONY: help demo test test-all lint format bench docs clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -45,5 +45,9 @@ bench: $(STAMP)  ## measure against peers; writes benchmarks/results.md
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt $(DAPPER)
 	$(BIN)/python -m benchmarks
 
+docs: $(STAMP)   ## the pages and the gallery as a site that needs no network: site/index.html
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict
+
 clean:           ## remove what the other targets made
-	rm -rf $(VENV) demo-report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-report site build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,7 +27,7 @@ def update(folder: Path, outcomes: list[Outcome], environment: dict[str, str], *
     sections = dict(sorted(sections.items()))
     folder.mkdir(parents=True, exist_ok=True)
     data.write_text(json.dumps(sections, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    text.write_text(HEAD + "".join(_markdown(section) for section in sections.values()))
+    text.write_text(HEAD + "".join(section_markdown(section) for section in sections.values()))
     return data, text
 
 
@@ -38,7 +38,8 @@ def _section(outcome: Outcome, before: Json, environment: dict[str, str], *, qui
     return {"title": outcome.title, "quick": quick, "environment": dict(environment), "table": outcome.table.as_json()}
 
 
-def _markdown(section: Json) -> str:
+def section_markdown(section: Json) -> str:
+    """One section: heading, table, notes, settings."""
     lines = ["", f"## {section['title']}", ""]
     if section.get("error"):
         lines += [f"**The last run failed:** {_line(section['error'])}", ""]

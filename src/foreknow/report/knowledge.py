@@ -62,7 +62,9 @@ def knowledge_figure(knowledge: Knowledge) -> Figure:
             _elements(axis, rows)
     for axis in axes[len(groups) :]:
         axis.set_axis_off()
-    axes[0].legend(fontsize=8, frameon=False)
+    labelled = [axis for axis in axes if axis.get_legend_handles_labels()[0]]  # bars have names below them instead
+    if labelled:
+        labelled[0].legend(fontsize=8, frameon=False)
     return figure
 
 
