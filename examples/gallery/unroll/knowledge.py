@@ -31,7 +31,7 @@ network = model.unroll(8, algorithm=FISTA(), learn=(Weights(), Operators()), sha
 with torch.no_grad():
     before = (network(y[1200:])["spikes"] - blur(spikes[1200:])).square().mean().sqrt()
 pairs = Examples(y[:1200], {"spikes": blur(spikes[:1200])})
-fit(network, Supervised(), pairs, Settings(epochs=12, batch_size=32, learning_rate=0.02), progress=Silent())
+fit(network, Supervised(), pairs, Settings(epochs=12, batch_size=32, learning_rate=0.05), progress=Silent())
 with torch.no_grad():
     after = (network(y[1200:])["spikes"] - blur(spikes[1200:])).square().mean().sqrt()
 print(network.knowledge())
@@ -39,7 +39,8 @@ print(f"error on pairs not learned from: {before:.4f} before, {after:.4f} after"
 
 figure = knowledge_figure(network.knowledge())
 kernel = next(axis for axis in figure.axes if "kernel" in axis.get_title())
-kernel.plot(true_kernel / true_kernel.norm(), "k:", lw=1.5, label="true")
+learned = next(row.now for row in network.knowledge().rows if row.name == "kernel")
+kernel.plot(true_kernel * learned.norm() / true_kernel.norm(), "k:", lw=1.5, label="true, as tall")
 kernel.legend(fontsize=8)
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "knowledge.png", dpi=110)
 plt.close("all")
