@@ -21,6 +21,9 @@ DRAWS = 1000
 WITHOUT = frozenset({"normal", "fine_crackle", "coarse_crackle", "cycle_normal", "cycle_crackle", "file_normal", "file_crackle"})
 WHEEZES = frozenset({"wheeze", "wheeze_crackle", "cycle_wheeze", "cycle_both", "file_wheeze"})
 CONTINUOUS = WHEEZES | {"rhonchi", "stridor"}
+CRACKLES = frozenset({"fine_crackle", "coarse_crackle", "wheeze_crackle", "cycle_crackle", "cycle_both", "file_crackle"})
+NORMAL = frozenset({"normal", "cycle_normal", "file_normal"})
+WITHOUT_CRACKLES = NORMAL | {"wheeze", "rhonchi", "stridor", "cycle_wheeze", "file_wheeze"}
 _MARGIN = 0.3  # seconds at both ends of a whole recording: handling noise
 
 Array = NDArray[np.float64]
@@ -85,23 +88,25 @@ def auc(positive: Array, negative: Array) -> float:
     return float((ranks > 0).mean() + 0.5 * (ranks == 0).mean())
 
 
-def span_auc(spans: Sequence[Span], kinds: frozenset[str]) -> Estimate:
+def span_auc(spans: Sequence[Span], kinds: frozenset[str], without: frozenset[str] = WITHOUT) -> Estimate:
     """AUC of spans of some kinds against those without, with the 95 % interval of patients drawn with replacement."""
-    drawn = [_auc_of([spans_ for patient in draw for spans_ in patient], kinds) for draw in _draws(spans)]
-    return Estimate(_auc_of(spans, kinds), *_interval(drawn), 3)
+    drawn = [_auc_of([spans_ for patient in draw for spans_ in patient], kinds, without) for draw in _draws(spans)]
+    return Estimate(_auc_of(spans, kinds, without), *_interval(drawn), 3)
 
 
-def auc_difference(ours: Sequence[Span], others: Sequence[Span], kinds: frozenset[str]) -> Estimate:
+def auc_difference(
+    ours: Sequence[Span], others: Sequence[Span], kinds: frozenset[str], without: frozenset[str] = WITHOUT
+) -> Estimate:
     """AUC of one score minus that of another on the same spans, patients drawn together."""
     values = []
     for first, second in zip(_draws(ours), _draws(others), strict=True):
-        pair = [_auc_of([span for patient in draw for span in patient], kinds) for draw in (first, second)]
+        pair = [_auc_of([span for patient in draw for span in patient], kinds, without) for draw in (first, second)]
         values.append(pair[0] - pair[1])
-    return Estimate(_auc_of(ours, kinds) - _auc_of(others, kinds), *_interval(values), 3)
+    return Estimate(_auc_of(ours, kinds, without) - _auc_of(others, kinds, without), *_interval(values), 3)
 
 
-def _auc_of(spans: Sequence[Span], kinds: frozenset[str]) -> float:
-    scores = [np.array([span.score for span in spans if span.kind in group]) for group in (kinds, WITHOUT)]
+def _auc_of(spans: Sequence[Span], kinds: frozenset[str], without: frozenset[str]) -> float:
+    scores = [np.array([span.score for span in spans if span.kind in group]) for group in (kinds, without)]
     return auc(*scores)
 
 

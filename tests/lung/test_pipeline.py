@@ -46,7 +46,7 @@ def find_peaks(crackles, breath, rate, settings):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(crackle_stream, "CrackleSeparator", HighPass)
+    monkeypatch.setattr(crackle_stream, "crackle_separator", HighPass)
     monkeypatch.setattr(crackle_stream, "find_crackles", find_peaks)
 
 

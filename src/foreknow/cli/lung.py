@@ -7,9 +7,11 @@ import typer
 
 from foreknow.cli.exits import exit_code_of_batch, say_error
 from foreknow.cli.extras import require_extra
+from foreknow.cli.lung_train import train
 from foreknow.cli.options import Device, Jobs, Output, Overwrite, Seed, check_device, check_output
 
 app = typer.Typer(help="Lung sounds: separate crackles from breath sound, simulate both.", no_args_is_help=True)
+app.command()(train)
 
 
 @app.command()
@@ -27,6 +29,14 @@ def separate(
     minimum_level: Annotated[
         float | None, typer.Option("--minimum-level", metavar="DB", help="Least level of a crackle over the breath around it, dB.")
     ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="What finds crackles: unrolled, classical (slow, certified), or a folder of lung train.",
+        ),
+    ] = "unrolled",
     wheezes: Annotated[
         bool, typer.Option("--wheezes", help="Separate wheezes, rhonchi and stridor too: wheezes.wav, a third part.")
     ] = False,
@@ -47,12 +57,14 @@ def separate(
     from foreknow.cli.show import console, table  # noqa: PLC0415
     from foreknow.files import display_name, parse_channel  # noqa: PLC0415
     from foreknow.lung.batch import find_recordings, separate_many  # noqa: PLC0415
+    from foreknow.lung.crackle_model import model_label  # noqa: PLC0415
     from foreknow.lung.settings import SeparationSettings  # noqa: PLC0415
     from foreknow.lung.wheeze_settings import WheezeSettings  # noqa: PLC0415
 
     require_extra("lung")
     choice, place = parse_channel(channel), check_device(device)
-    settings = SeparationSettings()
+    model_label(model)  # says what is wrong with it before any work
+    settings = SeparationSettings(crackle_model=model)
     if minimum_level is not None:
         settings = replace(settings, minimum_level_db=minimum_level)
     if wheezes:

@@ -5,7 +5,9 @@ whose truth is known. A screening aid, not a diagnosis.
 """
 
 from foreknow.lung.batch import BatchResult, separate_many
+from foreknow.lung.crackle_network import CrackleNetwork
 from foreknow.lung.events import Crackle, find_crackles
+from foreknow.lung.live import LivePart, LiveSeparation
 from foreknow.lung.recording import Separation, separate, separate_batch
 from foreknow.lung.respiration import Breath, Respiration, find_breaths
 from foreknow.lung.results import RecordingResult
@@ -20,8 +22,11 @@ __all__ = [
     "BatchResult",
     "Breath",
     "Crackle",
+    "CrackleNetwork",
     "CrackleSeparator",
     "Failure",
+    "LivePart",
+    "LiveSeparation",
     "RecordingResult",
     "Respiration",
     "Separation",

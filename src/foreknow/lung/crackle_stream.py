@@ -12,7 +12,7 @@ from foreknow.lung.events import Crackle, find_crackles
 from foreknow.lung.overlap_add import OverlapAdd
 from foreknow.lung.respiration import Respiration, RespirationMeter
 from foreknow.lung.sample_queue import SampleQueue
-from foreknow.lung.separation import CrackleSeparator
+from foreknow.lung.separators import crackle_separator
 from foreknow.lung.settings import SeparationSettings
 
 BATCH = 4  # windows per solve: about 12 s of signal at the default window; more are no faster on a CPU
@@ -38,7 +38,7 @@ class CrackleStream:
 
     def __init__(self, settings: SeparationSettings, rate: int, device: str | torch.device = "cpu") -> None:
         self.working_rate = min(rate, settings.rate)
-        self.separator = CrackleSeparator(settings, self.working_rate)
+        self.separator = crackle_separator(settings, self.working_rate)
         self.separator.model.to(torch.device(device))
         self.events: tuple[Crackle, ...] = ()
         self.respiration = Respiration()

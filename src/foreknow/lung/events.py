@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foreknow.lung.form_fit import FittedForm, fit_forms
 from foreknow.lung.neighbourhood import energy_nearby, smooth
 from foreknow.lung.noise_level import local_level
 from foreknow.lung.overlap_add import mirror
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.shape import two_cycles
 from foreknow.lung.whitening import Whitening
 from foreknow.operators import STFT, StationaryWavelet
 
@@ -70,30 +70,65 @@ def find_crackles(crackles: Tensor, breath: Tensor, *, rate: float, settings: Se
     samples = crackles.numpy(force=True).astype(np.float64)
     if not samples.any():
         return []
-    prominence = np.sqrt(_prominence(crackles.double(), (crackles + breath).double(), rate, settings))
-    is_peak = prominence > settings.event_threshold
-    cut = round(_CUT * rate)
-    is_peak[:cut] = is_peak[max(0, len(samples) - cut) :] = False
-    is_peak &= prominence >= _sliding_maximum(prominence, round(_APART * rate))
-    is_peak &= prominence > _SHADOW_LEVEL * _sliding_maximum(prominence, round(_SHADOW * rate))
-    level = smooth(breath.double().square(), _LEVEL_WIDTH * rate).sqrt().numpy(force=True)
-    events: list[Crackle] = []
-    reach, last = max(1, round(_REACH * rate)), -1
+    look = _look(crackles, breath, rate, settings)
+    is_peak = look.peaks(settings.event_threshold)
+    is_peak &= look.prominence > _SHADOW_LEVEL * _sliding_maximum(look.prominence, round(_SHADOW * rate))
+    reach = max(1, round(_REACH * rate))
+    peaks: list[int] = []
     for index in np.flatnonzero(is_peak).tolist():
         start = max(0, index - reach)
         peak = start + int(np.argmax(np.abs(samples[start : index + reach + 1])))
-        if peak == last or samples[peak] == 0.0:
-            continue
-        last = peak
-        event = _describe(samples, peak, rate, float(level[peak]))
-        if settings.minimum_level_db is None or event.level_db >= settings.minimum_level_db:
-            events.append(event)
-    return sorted(events, key=lambda event: event.peak)
+        if peak not in peaks[-1:] and samples[peak] != 0.0:
+            peaks.append(peak)
+    level = smooth(breath.double().square(), _LEVEL_WIDTH * rate).sqrt().numpy(force=True)
+    forms = fit_forms(look.recording, look.spectrum, [peak + look.pad for peak in peaks], rate)
+    found = [
+        _describe(samples, peak, form, rate, look.pad / rate, float(level[peak])) for peak, form in zip(peaks, forms, strict=True)
+    ]
+    least = settings.minimum_level_db
+    return sorted((event for event in found if least is None or event.level_db >= least), key=lambda event: event.peak)
 
 
-def _prominence(crackles: Tensor, recording: Tensor, rate: float, settings: SeparationSettings) -> NDArray[np.float64]:
-    """Energy of the crackle part over the level of the recording, (n,); see `energy_nearby`."""
+def burst_times(crackles: Tensor, breath: Tensor, *, rate: float, settings: SeparationSettings) -> Tensor:
+    """Times in seconds of everything that stands out of a crackle part, however faint: a finer score than the crackles counted.
+
+    Their number per second tells breaths with crackles from those without; single ones among them are often no crackles.
+
+    Args:
+        crackles: the crackle part, (n,).
+        breath: the breath part, (n,).
+        rate: of both, hertz.
+        settings: see `SeparationSettings`; ``burst_threshold`` says how faint.
+    """
+    if not bool(crackles.any()):
+        return torch.zeros(0, dtype=torch.float64)
+    look = _look(crackles, breath, rate, settings)
+    return torch.from_numpy(np.flatnonzero(look.peaks(settings.burst_threshold))) / rate
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How far a crackle part stands out, (n,), and the recording, continued by its mirror image, with its breath spectrum."""
+
+    prominence: NDArray[np.float64]
+    recording: Tensor
+    spectrum: Tensor
+    pad: int
+    rate: float
+
+    def peaks(self, threshold: float) -> NDArray[np.bool_]:
+        """Where the prominence is above a threshold and largest within 8 ms, not at the ends, (n,)."""
+        prominence = self.prominence
+        is_peak = prominence > threshold
+        cut = round(_CUT * self.rate)
+        is_peak[:cut] = is_peak[max(0, len(prominence) - cut) :] = False
+        return is_peak & (prominence >= _sliding_maximum(prominence, round(_APART * self.rate)))
+
+
+def _look(crackles: Tensor, breath: Tensor, rate: float, settings: SeparationSettings) -> _Look:
+    """The prominence is the root of the energy of the crackle part over the level of the recording; see `energy_nearby`."""
     count, pad = crackles.shape[-1], round(_MARGIN * rate)
+    crackles, recording = crackles.double().cpu(), (crackles + breath).double().cpu()
     crackles, recording = mirror(crackles, pad, pad), mirror(recording, pad, pad)  # the filters are circular: no click at the ends
     n = crackles.shape[-1]
     hop = max(1, round(settings.breath_window * rate / 4))
@@ -101,7 +136,8 @@ def _prominence(crackles: Tensor, recording: Tensor, rate: float, settings: Sepa
     wavelet = StationaryWavelet(settings.wavelet, settings.levels, n)
     level = local_level(wavelet(whitening(recording)), round(settings.level_span * rate))
     energy = energy_nearby(wavelet(whitening(crackles)), level, rate, settings.event_width)
-    return energy[pad : pad + count].numpy(force=True)
+    prominence = np.sqrt(energy[pad : pad + count].numpy(force=True))
+    return _Look(prominence, recording, whitening.spectrum, pad, rate)
 
 
 def _sliding_maximum(x: NDArray[np.float64], half: int) -> NDArray[np.float64]:
@@ -110,20 +146,19 @@ def _sliding_maximum(x: NDArray[np.float64], half: int) -> NDArray[np.float64]:
     return np.asarray(pooled[0, 0])
 
 
-def _describe(samples: NDArray[np.float64], peak: int, rate: float, level: float) -> Crackle:
-    shape = two_cycles(samples, peak)
-    inside = samples[max(0, int(shape.start)) : int(np.ceil(shape.end)) + 1]
+def _describe(samples: NDArray[np.float64], peak: int, form: FittedForm, rate: float, earlier: float, level: float) -> Crackle:
+    onset, duration = form.onset - earlier, form.two_cycle_duration
+    inside = samples[max(0, int(onset * rate)) : int(np.ceil((onset + duration) * rate)) + 1]
     amplitude = float(abs(samples[peak]))
-    duration = (shape.end - shape.start) / rate
     floor = max(level, 1e-5 * amplitude)  # 100 dB is as good as no breath sound
     return Crackle(
-        onset=max(0.0, shape.start / rate),
+        onset=max(0.0, onset),
         peak=peak / rate,
-        initial_deflection_width=shape.initial_width / rate,
+        initial_deflection_width=form.initial_deflection_width,
         two_cycle_duration=duration,
-        largest_deflection_width=shape.largest_width / rate,
+        largest_deflection_width=form.largest_deflection_width,
         kind="coarse" if duration > COARSE else "fine",
-        polarity=shape.polarity,
+        polarity=form.polarity,
         amplitude=amplitude,
         energy=float(np.sum(inside**2)) / rate,
         level_db=20 * float(np.log10(amplitude / floor)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor
 
 from foreknow.files import display_name, open_audio, write_text_atomic
 from foreknow.lung.breath_table import count_by_breath
+from foreknow.lung.crackle_model import settings_as_json
 from foreknow.lung.events import Crackle
 from foreknow.lung.respiration import RELIABLE
 from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FUNDAMENTALS, REPORT, WHEEZES, RecordingResult
 from foreknow.lung.wheeze_table import count_wheezes
-from foreknow.report import Audio, Block, Facts, Figure, Notice, Report, Section, Table, Text
+from foreknow.report import Audio, Block, Facts, Figure, Listen, Notice, Report, Section, Table, Text
 from foreknow.report.sound import Mark, Track, close_figure, sound_figure
 
 _WHOLE = 120.0  # recordings up to this many seconds are shown whole
@@ -142,7 +143,13 @@ def _sounds(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -> 
         sounds.insert(2, ("wheezes", excerpt.wheezes, WHEEZES))
     if truth is not None:
         sounds.insert(2, ("crackles, truth", _cut(truth.crackles, result.rate, excerpt), ""))
-    return section.add(*(Audio(samples, result.rate, label, gain, full) for label, samples, full in sounds))
+    marks = [*_marks(result.crackles, excerpt, ""), *([] if excerpt.wheezes is None else _wheeze_marks(result, excerpt))]
+    players = [Audio(samples, result.rate, label, gain, full) for label, samples, full in sounds]
+    told = (
+        "Wheel or + and - zoom, dragging moves, a click plays from there, N goes to the next mark. Triangles and shades mark what "
+        "was found; time counts from the start of what is shown."
+    )
+    return section.add(Listen(players, sorted(marks, key=lambda mark: mark.start), result.working_rate / 2, told))
 
 
 def _pictures(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -> Section:
@@ -214,7 +221,10 @@ def _making(result: RecordingResult) -> Section:
         "crackles sought at": f"{result.working_rate} Hz, so below {result.working_rate // 2} Hz",
         "clipped samples": f"{100 * result.quality.clipped_fraction:.2g} %",
         "digital silence": f"{100 * result.quality.silent_fraction:.2g} %",
-        **{f"setting {name}": str(value) if isinstance(value, dict) else value for name, value in asdict(result.settings).items()},
+        **{
+            f"setting {name}": str(value) if isinstance(value, dict) else value
+            for name, value in settings_as_json(result.settings).items()
+        },
         **{name: value for name, value in result.convergence.items() if isinstance(value, (int, float, str))},
     }
     parts = " + ".join([CRACKLES, BREATH] if result.wheezes is None else [CRACKLES, WHEEZES, BREATH])

@@ -1,7 +1,7 @@
 """What is known of a recording after its separation, and the files that say it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +19,7 @@ from foreknow.files.raven import write_raven_table
 from foreknow.files.summary import SUMMARY
 from foreknow.files.summary import read_summary as summary_of
 from foreknow.lung.breath_table import PHASE_FEATURES, TIMING, count_by_breath, phase_events, timing
+from foreknow.lung.crackle_model import settings_as_json
 from foreknow.lung.events import Crackle
 from foreknow.lung.quality import LungQuality
 from foreknow.lung.respiration import Respiration
@@ -128,7 +129,7 @@ class RecordingResult:
             "notices": list(self.notices),
             "convergence": self.convergence,
             "model": self.formula,
-            "settings": asdict(self.settings),
+            "settings": settings_as_json(self.settings),
             "seed": self.seed,
         }
 

@@ -13,6 +13,8 @@ class SeparationSettings:
     breath sound around, so they need no tuning to a recording.
 
     Attributes:
+        crackle_model: what takes the crackles out: ``classical``, the solver with a certificate; ``unrolled``, the network that comes
+            with foreknow; or the folder of a network that ``foreknow lung train`` wrote.
         rate: working sampling rate in Hz; recordings at a higher rate are analysed at this one and separated at their own.
         window: length of one analysis window in seconds.
         overlap: fraction of a window shared with the next one, cross-faded.
@@ -28,11 +30,13 @@ class SeparationSettings:
         iterations: of the solver in each round at most.
         tolerance: relative duality gap at which the solver may stop earlier.
         event_threshold: a crackle is reported where the crackle part, smoothed, is so many times the breath sound in its bands.
+        burst_threshold: the same for `burst_times`, which count towards a score of a breath, not as crackles.
         event_width: standard deviation of that smoothing, seconds.
         minimum_level_db: report only crackles whose peak is this far above the local RMS of the breath sound, dB; None for all.
         wheezes: how wheezes are separated from what crackles leave; None if they are not sought and stay in the breath part.
     """
 
+    crackle_model: str = "unrolled"
     rate: int = 4000
     window: float = 4.096
     overlap: float = 0.25
@@ -48,6 +52,7 @@ class SeparationSettings:
     iterations: int = 30
     tolerance: float = 1e-2
     event_threshold: float = 5.6
+    burst_threshold: float = 2.0
     event_width: float = 0.0015
     minimum_level_db: float | None = None
     wheezes: WheezeSettings | None = None

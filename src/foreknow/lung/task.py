@@ -2,12 +2,13 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from foreknow.errors import ForeknowError
 from foreknow.files import ChannelChoice, InputFile, display_name
+from foreknow.lung.crackle_model import settings_as_json
 from foreknow.lung.results import RecordingResult, read_summary
 from foreknow.lung.separate_file import separate_file
 from foreknow.lung.settings import SeparationSettings
@@ -88,5 +89,5 @@ class Task:
         return summary is not None and (summary.get("recording"), summary.get("version"), summary.get("settings")) == (
             display_name(self.source.path.name),
             version("foreknow"),
-            asdict(self.settings),
+            settings_as_json(self.settings),
         )

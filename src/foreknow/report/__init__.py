@@ -3,6 +3,7 @@
 from foreknow.report.blocks import Audio, Block, Facts, Figure, Notice, Picture, Severity, Slides, Table, Text
 from foreknow.report.document import Report, Section
 from foreknow.report.knowledge import knowledge_figure
+from foreknow.report.listen import Listen
 from foreknow.report.training import training_figure, training_report
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Block",
     "Facts",
     "Figure",
+    "Listen",
     "Notice",
     "Picture",
     "Report",

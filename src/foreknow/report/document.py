@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Self
 
 from foreknow.errors import ForeknowError
 from foreknow.report.blocks import Audio, Block
+from foreknow.report.listen import Listen
 from foreknow.report.playback import LOWEST_RATE, Playback, bytes_per_second, embed_sound
 
 SCREENING_NOTE = (
@@ -44,7 +48,7 @@ class Report:
     """A report to be read in any browser, offline, on a phone or printed.
 
     Everything in it is escaped: a file may be named as badly as it likes. The page has a content security policy that forbids
-    scripts and the network. Write it with ``write_text_atomic(path, report.render())``::
+    the network and all scripts but that of `Listen` blocks. Write it with ``write_text_atomic(path, report.render())``::
 
         report = Report("Lung sounds of recording 12", subtitle="12.wav")
         report.add(Section("Result", Facts({"crackles per breath": 3.2}), Table(...)))
@@ -89,12 +93,29 @@ class Report:
             autoescape=True, loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         environment.filters["object_id"] = id
-        text = environment.get_template("report.html").render(report=self, players=self._players(), printable=_printable)
+        script, script_hash = self._script(resources.files("foreknow.report") / "templates" / "listen.js")
+        text = environment.get_template("report.html").render(
+            report=self, players=self._players(), printable=_printable, script=script, script_hash=script_hash
+        )
         return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+    def _script(self, file: Traversable) -> tuple[str, str]:
+        """The script of `Listen` blocks and its hash, which alone the page allows to run; two empty texts where there are none."""
+        if not any(isinstance(block, Listen) for section in self.sections for block in section.blocks):
+            return "", ""
+        script = file.read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        return script, f"sha256-{digest}"
 
     def _players(self) -> dict[int, dict[str, Any]]:
         """What is embedded of each sound, by the identity of its block: all whole if they fit, else lower rates, else excerpts."""
-        sounds = [block for section in self.sections for block in section.blocks if isinstance(block, Audio)]
+        blocks = [block for section in self.sections for block in section.blocks]
+        sounds = [
+            sound
+            for block in blocks
+            for sound in (block.sounds if isinstance(block, Listen) else [block])
+            if isinstance(sound, Audio)
+        ]
         limit_seconds, limit_rate = _limits(sounds, self.audio_bytes)
         players = {}
         for block in sounds:

@@ -1,0 +1,106 @@
+"""Crackle networks as they are kept: the one that comes with foreknow, and those that a user has trained."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from foreknow.errors import InputFileError
+from foreknow.files import display_name
+from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.learn.saved import DESCRIPTION
+from foreknow.lung.crackle_network import CrackleNetwork, CrackleNetworkSettings
+from foreknow.lung.settings import SeparationSettings
+
+KIND = "lung crackles"
+CRACKLES = "crackles"
+UNROLLED = "unrolled"
+CLASSICAL = "classical"
+PURPOSE = (
+    "Separates crackles from breath sound in recordings of the lung, whitened and at its rate: a screening aid and a means of "
+    "research, not a diagnosis."
+)
+
+
+def shipped_folder() -> Path:
+    """Where the network is that comes with foreknow; trained on simulated recordings only."""
+    return Path(str(resources.files("foreknow.lung"))) / "weights" / CRACKLES
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a crackle network: of ``unrolled``, of what ``foreknow lung train`` wrote, or the part of it for crackles."""
+    if name == UNROLLED:
+        return shipped_folder()
+    place = Path(name)
+    return place / CRACKLES if (place / CRACKLES / DESCRIPTION).is_file() else place
+
+
+def load_crackle_network(name: str = UNROLLED, length: int | None = None) -> CrackleNetwork:
+    """A trained network.
+
+    Args:
+        name: ``unrolled`` for the one that comes with foreknow, or a folder.
+        length: of the recordings, samples; None for any.
+
+    Raises:
+        InputFileError: if the folder holds no such network, or one that is damaged.
+    """
+    folder = model_folder(name)
+    description = read_description(folder)
+    try:
+        known = {field.name for field in fields(CrackleNetworkSettings)}
+        given = {key: value for key, value in description.settings.items() if key in known}
+        network = CrackleNetwork(CrackleNetworkSettings(**{**given, "steps": tuple(given["steps"])}), length)
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
+        raise InputFileError(message) from error
+    load_weights(folder, network, KIND)
+    return network
+
+
+def save_crackle_network(
+    folder: str | Path, network: CrackleNetwork, *, training: Mapping[str, Any], data: str, metrics: Mapping[str, float]
+) -> None:
+    """Write a network as `load_crackle_network` reads it.
+
+    Args:
+        folder: made if it is not there.
+        network: trained.
+        training: how, as JSON.
+        data: on what.
+        metrics: what was measured of it, by name.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    description = Description(
+        kind=KIND,
+        formula=str(network),
+        settings=network.settings.as_json(),
+        training=training,
+        data=data,
+        metrics=metrics,
+        purpose=PURPOSE,
+    )
+    save_model(folder, network, description)
+
+
+def model_label(name: str) -> str:
+    """What identifies a crackle model in results: its name without the folders that lead to it, and the hash of its weights.
+
+    Raises:
+        InputFileError: if the folder holds no model.
+    """
+    if name == CLASSICAL:
+        return CLASSICAL
+    folder = model_folder(name)
+    read_description(folder)
+    digest = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["weights_sha256"][:12]
+    return f"{name if name == UNROLLED else display_name(Path(name).name)} {digest}"
+
+
+def settings_as_json(settings: SeparationSettings) -> dict[str, Any]:
+    """Settings for a file: with what identifies the crackle model instead of where it lies."""
+    return {**asdict(settings), "crackle_model": model_label(settings.crackle_model)}
