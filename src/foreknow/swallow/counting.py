@@ -13,7 +13,7 @@ from foreknow.files.depth import Intrinsics
 from foreknow.swallow.decisions import STRIDE, Decisions
 from foreknow.swallow.events import OtherEvent, SwallowEvent
 from foreknow.swallow.learned.adapt import adapt_placement, shifted
-from foreknow.swallow.learned.network import network_input
+from foreknow.swallow.learned.network import before_recording, network_input
 from foreknow.swallow.model import CountingModel, load_model
 from foreknow.swallow.movement import RATE, Delivery, Features, FeatureStream, FeatureTable, NeckRegion
 from foreknow.swallow.settings import CountSettings
@@ -69,9 +69,8 @@ class WindowReader:
     def push(self, column: Tensor, seconds: float, now: float) -> list[SwallowEvent]:
         """One moment: ``column`` (INPUTS,) of `network_input`, its time, and that of the newest frame."""
         if not self._rows:
-            self._rows.extend([column] * self._model.window)
-        else:
-            self._rows.append(column)
+            self._rows.extend([before_recording(column)] * self._model.window)
+        self._rows.append(column)
         self.decisions.seconds.append(seconds)
         self._count += 1
         if self._count % STRIDE:
@@ -82,7 +81,7 @@ class WindowReader:
     def push_all(self, columns: Tensor, seconds: Sequence[float]) -> None:
         """All moments of a recording at once, (INPUTS, time): the same decisions, sooner."""
         window = self._model.window
-        padded = torch.cat((columns[:, :1].expand(-1, window - 1), columns), dim=1)
+        padded = torch.cat((before_recording(columns[:, 0])[:, None].expand(-1, window - 1), columns), dim=1)
         windows = padded.unfold(1, window, 1).transpose(0, 1)
         self.decisions.seconds += list(seconds)
         self._rows.extend(padded[:, -window:].unbind(1))

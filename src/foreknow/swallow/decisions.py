@@ -23,6 +23,7 @@ _EDGE = 3  # frames at the end of a recording that are not decided on
 _RISE, _SEARCH = 0.25, 48  # share of the amplitude at onset and end; frames to look for them
 _OTHER_LEAST, _OTHER_GAP = 5, 12  # frames
 _LIFT_MM = 10.0
+_SWALLOW, _ABORTED, _DOUBT = KINDS.index(Kind.SWALLOW), KINDS.index(Kind.ABORTED), 0.05
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Calibration:
 
     Attributes:
         threshold: chance above which a swallow counts.
-        slope: of the logit, that makes it a chance.
+        slope: of a peak's height (its logit, less where the classes speak for an aborted swallow), that makes it a chance.
         offset: added to it.
         other: chance above which a class other than a swallow is named.
     """
@@ -98,7 +99,7 @@ class Decisions:
             frame = self._looked
             self._looked += 1
             height = self._smooth(frame)
-            chance = self.calibration.chance(height)
+            chance = self.calibration.chance(height + self._for_swallow(frame))
             around = range(max(0, frame - _BEFORE), min(len(self.logits), frame + _AFTER))
             apart = not self._peaks or frame - self._peaks[-1][0] >= _APART
             if chance >= self.calibration.threshold and apart and all(self._smooth(place) <= height for place in around):
@@ -111,6 +112,12 @@ class Decisions:
         logits = self.logits
         before, after = logits[max(0, frame - 1)], logits[min(len(logits) - 1, frame + 1)]
         return (before + 2 * logits[frame] + after) / 4
+
+    def _for_swallow(self, frame: int) -> float:
+        """Logarithm of the share of a swallow in what the classes say of it and of an aborted one, about a frame."""
+        rows = self.kinds[max(0, frame - _BEFORE) : frame + _AFTER]
+        swallow, aborted = (sum(row[place] for row in rows) / len(rows) for place in (_SWALLOW, _ABORTED))
+        return math.log((swallow + _DOUBT) / (swallow + aborted + _DOUBT))
 
     def swallows(self) -> tuple[SwallowEvent, ...]:
         """All swallows so far, with onset, end and amplitude as they are known now."""

@@ -15,6 +15,7 @@ from foreknow.learn import Data, Example, Objective
 from foreknow.learn.emission import Emit
 from foreknow.swallow.learned.network import INPUTS, KINDS, network_input
 from foreknow.swallow.learned.variation import varied_window
+from foreknow.swallow.movement.chart import CELLS
 from foreknow.swallow.movement.feature_stream import RATE
 from foreknow.swallow.movement.feature_table import TrialFeatures
 from foreknow.swallow.simulate import Kind, TrueEvent
@@ -87,7 +88,7 @@ class Windows(Data):
         return self._size
 
     def draw(self, indices: Sequence[int], epoch: int) -> Example:
-        """Windows of trials, from places drawn for this epoch; some begin before the trial, whose first frame then stands still."""
+        """Windows of trials, from places drawn for this epoch; some begin before the trial, at rest."""
         parts: dict[str, list[Tensor]] = {"y": [], "peak": [], "kinds": [], "lift": []}
         for index in indices:
             generator = torch.Generator().manual_seed(1_000_003 * self._seed + 7_919 * epoch + index)
@@ -95,12 +96,12 @@ class Windows(Data):
             early = self._window - _LEAST_SEEN
             start = int(torch.randint(lesson.y.shape[1] - self._window + 1 + early, (1,), generator=generator)) - early
             place = torch.arange(start, start + self._window)
+            early_part = place < 0
             for name, rows in parts.items():
                 row = getattr(lesson, name)[:, place.clamp(min=0)].float()
-                if name == "y":
-                    rows.append(varied_window(row, generator) if self._varied else row)
-                else:
-                    rows.append(torch.where(place < 0, 0.0, row))
+                if name == "y" and self._varied:
+                    row = varied_window(row, generator)
+                rows.append(_before(row, early_part, CELLS if name == "y" else len(row)))
         stacked = {name: torch.stack(rows) for name, rows in parts.items()}
         return Example(stacked.pop("y"), stacked)
 
@@ -110,6 +111,11 @@ class Windows(Data):
         for lesson in self._lessons:
             digest.update(lesson.y.contiguous().flatten().view(torch.uint8).numpy().tobytes())
         return f"sha256:{digest.hexdigest()}"
+
+
+def _before(row: Tensor, early: Tensor, count: int) -> Tensor:
+    """Rows of a window of which the first ``count`` are 0 before the trial."""
+    return torch.cat((torch.where(early, 0.0, row[:count]), row[count:]))
 
 
 class SwallowObjective(Objective):

@@ -32,6 +32,7 @@ INPUTS = CELLS + POSE + PROFILES
 _MIDDLE_MM, _BESIDE_MM = 8.0, (14.0, 26.0)
 _POSE_UNITS = (0.02, 0.02, 0.02, 2.0, 2.0, 2.0)  # radians and millimetres that count as 1
 _SHAPE_UNIT = 10.0  # millimetres
+_STILL = 1e-5  # millimetres
 _HOLES = 0.8  # cells over which holes are filled
 
 
@@ -81,6 +82,11 @@ def network_input(change: Tensor, weight: Tensor, pose: Tensor, shape: Tensor) -
     scaled = pose / pose.new_tensor(_POSE_UNITS)
     profiles = shape_profiles(shape).expand(len(change), -1)
     return torch.cat((cells, scaled, profiles), dim=1).T
+
+
+def before_recording(column: Tensor) -> Tensor:
+    """What stands for the time before a recording: the first column (INPUTS,) with the neck at rest."""
+    return torch.cat((torch.zeros(CELLS), column[CELLS:]))
 
 
 def shape_profiles(shape: Tensor) -> Tensor:
@@ -186,7 +192,9 @@ class SwallowNetwork(nn.Module):
         """The deformation on the patterns without its smooth part, millimetres, and the scale of its noise (batch, 1, 1)."""
         projected = self.patterns @ y[:, :CELLS]
         short = projected - self.trend.prox(projected, torch.ones((), dtype=y.dtype))
-        noise = (projected.diff(n=2, dim=2).abs().median(dim=2, keepdim=True).values / 1.65).mean(dim=1, keepdim=True)
+        jumps = projected.diff(n=2, dim=2).abs()
+        jumps = torch.where(jumps > _STILL, jumps, torch.nan)  # before a recording nothing moves, which is no lack of noise
+        noise = (jumps.nanmedian(dim=2, keepdim=True).values.nan_to_num(0.0) / 1.65).mean(dim=1, keepdim=True)
         return short, (self.least_noise().to(y.dtype).square() + noise.square()).sqrt()
 
     def start_patterns(self, patterns: Tensor) -> None:

@@ -13,14 +13,14 @@ from foreknow.swallow.movement.chart import CELLS, COLUMNS, ROWS
 
 _MIRRORED_POSE = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0)  # turns about right, down, away; shifts along them
 _SHIFT = 1  # cells by which the larynx may be misplaced, up or down
-_STRENGTH = 0.3  # logarithm of the strength, evenly drawn
+_STRENGTH = 0.1  # logarithm of the strength, evenly drawn
 _NOISE_MM = 0.8  # largest standard deviation of the noise of a cell
 
 
 def varied_window(y: Tensor, generator: torch.Generator) -> Tensor:
     """One window of the network's input, (INPUTS, time), as another person might have given it.
 
-    Half of them are mirrored left to right; the larynx is misplaced by up to a cell; the deformation is up to a third stronger or
+    Half of them are mirrored left to right; the larynx is misplaced by up to a cell; the deformation is a tenth stronger or
     weaker; half of them get noise that neighbouring cells share.
     """
     chance = torch.rand(4, generator=generator)
