@@ -19,8 +19,8 @@ times that were taken in turns on one machine, with one thread; only the quotien
 """
 LOSSES = """## Where we lose
 
-Wherever a method that is not ours has the better value in the tables below, it is listed here, found by the program
-(`benchmarks/losses.py`) and not picked. "Within the intervals" means that the confidence intervals of the two overlap.
+Wherever a method that is not ours has the better value in the tables below, the best such one is listed here. A program found it
+(`benchmarks/losses.py`); nothing is picked. "Within the intervals" means that the confidence intervals of the two overlap.
 
 """
 
@@ -86,6 +86,6 @@ def _settings(sections: dict[str, Any]) -> Iterator[str]:
 def _table(found: list[Any]) -> Iterator[str]:
     yield "| case | measure | ours | better | whose | |\n|---|---|---|---|---|---|\n"
     for loss in found:
-        cells = (loss.case, loss.measure, f"{loss.ours:.3g}", f"{loss.best:.3g}", loss.by)
+        cells = (loss.case, loss.measure, f"{loss.ours:.4g}", f"{loss.best:.4g}", loss.by)
         remark = "" if loss.certain else "within the intervals"
         yield "| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in (*cells, remark)) + " |\n"

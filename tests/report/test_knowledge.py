@@ -34,6 +34,14 @@ def test_every_learned_quantity_has_a_picture(shared, tmp_path):
     assert (tmp_path / "knowledge.png").stat().st_size > 10_000
 
 
+def test_a_number_that_all_steps_share_needs_no_legend():
+    model = Model(signal=Component(L1(0.3), Wavelet("db3", 2).T), noise=Gaussian(1.0))
+    both = knowledge_figure(model.unroll(4, learn=(Weights(), Operators()), shared=True).knowledge())
+    assert [axis.get_legend() is not None for axis in both.axes[:2]] == [False, True]  # the first one is two bars with names
+    alone = knowledge_figure(model.unroll(4, learn=(Weights(),), shared=True).knowledge())
+    assert alone.axes[0].get_legend() is None
+
+
 def test_nothing_learned_is_nothing_to_draw():
     with pytest.raises(DataError, match="nothing is learned"):
         knowledge_figure(network().knowledge())
