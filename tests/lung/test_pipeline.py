@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import resource
 
 import numpy as np
 import pytest
@@ -280,6 +281,24 @@ def test_memory_does_not_grow_with_the_recording():
         assert waiting < 80 * 8000
         assert len(stream._signal) < 80 * 4000
         assert len(stream._search._crackles) < 80 * 4000
+
+
+@pytest.mark.slow
+def test_eight_hours_take_no_more_memory_than_half_an_hour():
+    """Separated in full, block by block: what grows are the events and two numbers a frame of breathing."""
+    minute = simulate_recording(SimulationSettings(seconds=60.0, rate=4000), torch.Generator().manual_seed(0)).recording
+    stream, blocks = CrackleStream(SeparationSettings(), 4000), 0
+    early = peak_memory = 0
+    for index in range(8 * 60):
+        for block in minute.split(2**16):
+            recording, _ = stream.push(block)
+            blocks += recording.shape[0]
+        peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        early = peak_memory if index == 30 else early
+    blocks += stream.finish()[0].shape[0]
+    assert blocks == 8 * 60 * minute.shape[0]
+    assert len(stream.events) > 8 * 60 * 50
+    assert peak_memory - early < 200_000  # kilobytes
 
 
 # ------------------------------------------------------------------------------------------------------------------- batch

@@ -15,8 +15,8 @@ from foreknow.lung.train.crackle_error import CrackleError
 from foreknow.lung.train.crackle_windows import CrackleWindows
 
 _VALIDATION_SEED, _TRAINING_SEED = 2, 1
-SHIPPED = Settings(epochs=6, batch_size=8, learning_rate=0.03, clip_norm=10.0, checkpoint_seconds=20.0)
-SIZE = 128  # windows of 4 s
+SHIPPED = Settings(epochs=5, batch_size=8, learning_rate=0.03, clip_norm=10.0, checkpoint_seconds=20.0)
+SIZE = 80  # windows of 4 s
 PIECE = 4096  # samples
 
 

@@ -66,7 +66,8 @@ def read_windows(
         try:
             groups.append(_windows(file, length, rate, most))
         except (InputFileError, DataError) as error:
-            left_out.append((file.name, str(error)))
+            name = display_name(file.path.name)  # without the folders that lead to it, whose names may identify a person
+            left_out.append((file.name, str(error).replace(display_name(file.path), name)))
         if progress is not None:
             progress(count)
     total = sum(len(group) for group in groups)
