@@ -70,7 +70,14 @@ class Loss:
     certain: bool
 
 
+_LONG = Comparison(("data", "measure"), "foreknow*", {"value": "higher"}, without=("(recording",))
+_VESSELS = Comparison(
+    ("data",), "foreknow*", {"AUC": "higher", "best Dice": "higher", "Dice": "higher", "CNR": "higher", "seconds a frame": "lower"}
+)
+
 COMPARISONS: dict[str, tuple[Comparison | Documented, ...]] = {
+    "angiography": (_VESSELS,),
+    "angiography_special": (_VESSELS,),
     "assimilation": (
         Documented(("case", "method", "measure")),
         Comparison(("case", "measure"), "foreknow, one experiment", {"value": "lower"}, others=("DAPPER",)),
@@ -78,6 +85,13 @@ COMPARISONS: dict[str, tuple[Comparison | Documented, ...]] = {
     ),
     "convolutional_sparse_coding": (
         Comparison(("case",), "foreknow ADMM, automatic penalty", {"seconds": "lower"}, others=("sporco",)),
+    ),
+    "cytology": (
+        Comparison(
+            ("data",),
+            "foreknow*",
+            {"Dice": "higher", "clump F1": "higher", "box F1": "higher", "nucleus F1": "higher", "seconds a field": "lower"},
+        ),
     ),
     "hyperparameters": (
         Comparison(
@@ -101,8 +115,16 @@ COMPARISONS: dict[str, tuple[Comparison | Documented, ...]] = {
             without=("(recording", "foreknow"),
         ),
     ),
+    "lung_crackles": (_LONG,),
+    "lung_wheeze_spans": (_LONG,),
+    "lung_wheezes": (_LONG,),
     "robust_pca": (Comparison(("data", "goal"), "foreknow", {"s": "lower"}),),
     "singular_value": (Comparison(("task", "size"), "foreknow", {"ms": "lower", "error": "lower"}),),
+    "swallow": (
+        Comparison(
+            ("trials",), "foreknow*", {"F1": "higher", "kappa": "higher", "false a minute": "lower", "correlation": "higher"}
+        ),
+    ),
     "unrolled_assimilation": (
         Comparison(
             (),
@@ -118,8 +140,10 @@ COMPARISONS: dict[str, tuple[Comparison | Documented, ...]] = {
 
 UNCOMPARED = {
     "amortised": "All rows are ways of ours to train one network.",
+    "angiography_speed": "All rows are modes of ours.",
     "differentiation": "All rows are modes of ours: exactness against memory and time.",
     "guards": "All rows are guards of ours; those that fail are in the table.",
+    "lung_unrolled": "Both columns are ways of ours: the unrolled network beside the classical solver.",
     "injection": "All rows are treatments of one loss; the historical one is among them.",
     "unrolled_robust_pca": "Learned steps against more classical ones: what is better depends on how many one can afford.",
 }

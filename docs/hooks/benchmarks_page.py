@@ -44,7 +44,7 @@ def page(sections: dict[str, Any], root: Path) -> str:
     """The whole page in Markdown."""
     sys.path.insert(0, str(root))
     try:
-        from benchmarks.losses import UNCOMPARED, losses  # noqa: PLC0415  (a folder beside docs/, not a package)
+        from benchmarks.losses import COMPARISONS, UNCOMPARED, losses  # noqa: PLC0415  (a folder beside docs/, not a package)
         from benchmarks.record import section_markdown  # noqa: PLC0415
     finally:
         sys.path.remove(str(root))
@@ -57,7 +57,9 @@ def page(sections: dict[str, Any], root: Path) -> str:
     nowhere = [(name, section["title"]) for name, section in ordered if not lost[name]]
     text += ["### Nowhere, or not comparable\n\n"]
     for name, title in nowhere:
-        text.append(f"- {title}. {UNCOMPARED.get(name, 'No loss in the comparisons that are declared.')}\n")
+        undeclared = "Nothing is compared by the program yet (`benchmarks/losses.py`): read the table below."
+        otherwise = "No loss in the comparisons that are declared." if name in COMPARISONS else undeclared
+        text.append(f"- {title}. {UNCOMPARED.get(name, otherwise)}\n")
     text.append("\n")
     text += [section_markdown(section).lstrip("\n") + f"\n`python -m benchmarks {name}`\n\n" for name, section in ordered]
     return "".join(text)
@@ -86,6 +88,6 @@ def _settings(sections: dict[str, Any]) -> Iterator[str]:
 def _table(found: list[Any]) -> Iterator[str]:
     yield "| case | measure | ours | better | whose | |\n|---|---|---|---|---|---|\n"
     for loss in found:
-        cells = (loss.case, loss.measure, f"{loss.ours:.4g}", f"{loss.best:.4g}", loss.by)
+        cells = (loss.case or "all", loss.measure, f"{loss.ours:.4g}", f"{loss.best:.4g}", loss.by)
         remark = "" if loss.certain else "within the intervals"
         yield "| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in (*cells, remark)) + " |\n"
