@@ -1,6 +1,7 @@
 """Recordings that are too poor, and why."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import soundfile
@@ -9,7 +10,7 @@ import torch
 from foreknow.files import describe_signal, read_audio
 from foreknow.lung.quality import LungMeter
 from foreknow.lung.separate_file import separate_file
-from foreknow.lung.simulate import HeartSettings, NuisanceSettings, SimulationSettings, simulate_recording
+from foreknow.lung.simulate import STRIDOR, HeartSettings, NuisanceSettings, SimulationSettings, simulate_recording
 
 RATE = 4000
 
@@ -54,6 +55,14 @@ def test_rubbed():
     noise = torch.randn(2 * RATE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     samples[3 * RATE : 5 * RATE] += 20 * samples.std() * noise
     assert any("rubs" in reason for reason in judge(samples).reasons)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_loud_stridor_in_every_breath_is_no_rub(seed):
+    kinds = (replace(STRIDOR, per_breath=1.0, level_db=(8.0, 20.0)),)
+    settings = SimulationSettings(seconds=15.0, rate=RATE, continuous=kinds)
+    drawn = simulate_recording(settings, torch.Generator().manual_seed(seed)).recording
+    assert not judge(0.05 * drawn).is_poor
 
 
 def test_nothing_where_breath_is():

@@ -15,8 +15,8 @@ _FRAME = 0.064  # seconds of a short-time Fourier window, four times the distanc
 _EDGES = (60.0, 90.0)  # hertz: all below is nuisance, nothing that is calm above (crackles reach down to 100 Hz)
 _LUNG = (100.0, 1000.0)  # hertz
 _USUAL = 0.7  # quantile over calm time: breaths reach it
-_BURST_DB = 12.0  # of a frame, across frequency, over what is usual (as in `LungMeter`)
-_PEAKED_DB = 15.0  # of the mean power over its median across frequency: noise has 2, rubs up to 10, the skirts of a loud line 25
+_BURST_DB = 12.0  # of a frame over what is usual bin by bin, in the median over frequency
+_PEAKED_DB = 15.0  # of the mean over the median across frequency: noise has 2, rubs up to 10, the skirts of a loud line 25
 _LEAST_DB = -20.0  # of what is usual in a bin, below its level across frequency: nothing is judged against silence
 _OVER = 4.0  # power of what is usual that a disturbance leaves to the lung: 70 % of breath are below, nearly all below 4 times that
 _SHORTEST = 3  # frames that a disturbance lasts at least
@@ -28,8 +28,8 @@ class NuisanceSeparator:
     Three things are told from lung sounds by what these cannot be, and taken with a Wiener gain in a short-time Fourier frame:
 
     - what lies below 60 Hz: heart sounds, handling, wind;
-    - frames that are 12 dB over what is usual **across** frequency, which rubs, bumps and cries are; a wheeze is loud at its lines
-      only, a crackle too short to raise a frame by so much;
+    - frames that are 12 dB over what is usual **across** frequency, which rubs, bumps and cries are; a wheeze is loud at its
+      lines only, a crackle too short to raise a frame by so much;
     - frames in which somebody speaks (`voiced_frames`).
 
     In such frames the breath sound is taken to be as loud as it usually is, bin by bin; the rest is nuisance:
@@ -84,10 +84,9 @@ class NuisanceSeparator:
         """
         power = self._stft(window).abs().square() if power is None else power
         band = power[self._band.to(power.device)]
-        level = band.median(dim=0).values
-        usual = _quantile(level[level > 0], _USUAL) if bool((level > 0).any()) else level.amax()
-        broad = band.mean(dim=0) < 10 ** (_PEAKED_DB / 10) * level
-        burst = broad & (level > 10 ** (_BURST_DB / 10) * usual)
+        over = band / _quantile(band, _USUAL)[:, None].clamp_min(torch.finfo(power.dtype).tiny)
+        level = over.median(dim=0).values
+        burst = (level > 10 ** (_BURST_DB / 10)) & (over.mean(dim=0) < 10 ** (_PEAKED_DB / 10) * level)
         # Three frames or more: windows overlap by three quarters, so that whatever is no single sample fills as many.
         lasting = path_opening(burst.to(power.dtype)[None], min(_SHORTEST, len(burst)))[0] > 0
         return lasting | voiced_frames(window, self._stft, self.rate)

@@ -6,6 +6,7 @@ and 7 of the 82 others, of which 3 for their low frequencies (KAUH and ICBHI kee
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ _SILENT = 0.5  # share of frames of digital silence
 _HEART_DB = 26.0  # of the low band over that of the lung in the median frame
 _USUAL = 0.7  # quantile of the frames' levels: breaths reach it, rubs do not set it
 _BURST_DB = 12.0  # of a frame over that, in which ...
+_PARTS = (100.0, 160.0, 250.0, 400.0, 630.0, 1000.0)  # hertz: edges of the parts of the band of the lung, ...
+_BROAD = 2  # ... so many of which a burst fills
 _BURST_SHARE = 0.1  # ... more than this share of the frames is
 
 
@@ -44,7 +47,7 @@ class LungQuality:
 
 
 class LungMeter:
-    """Gathers a `LungQuality` from blocks of a recording; two numbers a frame of 50 ms are kept.
+    """Gathers a `LungQuality` from blocks of a recording; seven numbers a frame of 50 ms are kept.
 
     Args:
         rate: hertz.
@@ -56,7 +59,7 @@ class LungMeter:
         self._levels: list[Tensor] = []
         self._window = torch.hann_window(self._size, periodic=True, dtype=torch.float64)
         hertz = torch.fft.rfftfreq(self._size, 1 / rate, dtype=torch.float64)
-        self._bands = [(hertz >= low) & (hertz <= high) for low, high in (_LOW, _LUNG)]
+        self._bands = [(hertz >= low) & (hertz <= high) for low, high in (_LOW, _LUNG, *pairwise(_PARTS))]
 
     def update(self, block: Tensor) -> None:
         """Take the next samples, (n,)."""
@@ -76,13 +79,15 @@ class LungMeter:
         """
         if not self._levels or signal.is_silent:
             return LungQuality(reasons=("it is silent",) if signal.is_silent else ())
-        low, lung = torch.cat(self._levels, dim=1)
+        low, lung, *parts = torch.cat(self._levels, dim=1)
         alive = lung > 1e-6 * lung.median() if float(lung.median()) > 0 else lung > 0
         if not bool(alive.any()):
             return LungQuality(reasons=("there is nothing between 100 and 1000 Hz, where breath sounds are",))
         low, lung = low[alive], lung[alive]
         ratio = float((10 * torch.log10((low.median() + 1e-30) / (lung.median() + 1e-30))).item())
-        bursts = float((lung > 10 ** (_BURST_DB / 10) * _quantile(lung, _USUAL)).double().mean())
+        # A wheeze or stridor, however loud, is loud in a part or two of the band only.
+        broad = sum(_burst(part[alive]).long() for part in parts) >= _BROAD
+        bursts = float((_burst(lung) & broad).double().mean())
         reasons = []
         if signal.clipped_fraction > _CLIPPED:
             reasons.append(f"{100 * signal.clipped_fraction:.1f} % of the samples are clipped")
@@ -93,6 +98,11 @@ class LungMeter:
         if bursts > _BURST_SHARE:
             reasons.append(f"rubs, bumps or cries fill {100 * bursts:.0f} % of it")
         return LungQuality(ratio, bursts, tuple(reasons))
+
+
+def _burst(level: Tensor) -> Tensor:
+    """Which frames are far over what is usual."""
+    return level > 10 ** (_BURST_DB / 10) * _quantile(level, _USUAL)
 
 
 def _quantile(values: Tensor, share: float) -> Tensor:
