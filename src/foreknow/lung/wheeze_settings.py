@@ -12,6 +12,8 @@ class WheezeSettings:
     The numbers of the separation were chosen on simulated recordings. Levels count root mean squares of the breath sound around.
 
     Attributes:
+        model: what takes the wheezes out: ``unet``, the network that comes with foreknow; ``classical``, the solver with a
+            certificate; or the folder of a network that ``foreknow lung train`` wrote.
         window: length of one analysis window, seconds; a line that stays at one frequency for three quarters of it is a hum.
         overlap: fraction of a window shared with the next one, cross-faded.
         frame: length of the short-time Fourier window, seconds, four times the distance of frames.
@@ -33,6 +35,7 @@ class WheezeSettings:
         ParameterError: if a number is out of range.
     """
 
+    model: str = "classical"
     window: float = 8.192
     overlap: float = 0.125
     frame: float = 0.064

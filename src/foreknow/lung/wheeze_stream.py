@@ -10,7 +10,7 @@ from foreknow.lung.overlap_add import OverlapAdd
 from foreknow.lung.respiration import Respiration, RespirationMeter
 from foreknow.lung.sample_queue import SampleQueue
 from foreknow.lung.wheeze_event_stream import WheezeEventStream
-from foreknow.lung.wheeze_separation import WheezeSeparator
+from foreknow.lung.wheeze_separators import wheeze_separator
 from foreknow.lung.wheeze_settings import WheezeSettings
 from foreknow.lung.wheezes import Wheeze
 
@@ -34,7 +34,7 @@ class WheezeStream:
 
     def __init__(self, settings: WheezeSettings, rate: int, highest: int, device: str | torch.device = "cpu") -> None:
         working_rate = min(rate, highest)
-        self.separator = WheezeSeparator(settings, working_rate)
+        self.separator = wheeze_separator(settings, working_rate)
         self.separator.model.to(torch.device(device))
         self.events: tuple[Wheeze, ...] = ()
         self.respiration = Respiration()

@@ -1,0 +1,76 @@
+"""Windows of simulated breath sounds for the wheeze network, as the network sees them, with the weights of the declared model."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from foreknow.errors import DataError
+from foreknow.learn import Examples
+from foreknow.lung.line_whitening import line_whitening
+from foreknow.lung.simulate import RHONCHUS, STRIDOR, WHEEZE, ContinuousSettings, SimulatedRecording, simulate_recording
+from foreknow.lung.train.crackle_windows import draw_settings
+from foreknow.lung.wheeze_network import WheezeNetworkSettings
+from foreknow.lung.wheeze_separation import ENVELOPE, QUANTILE, line_weights
+from foreknow.lung.wheeze_settings import WheezeSettings
+from foreknow.simulate.fields import uniform
+
+SECONDS = 4.096
+WEIGHTS = "weights"
+_KINDS = (WHEEZE, WHEEZE, RHONCHUS, STRIDOR)
+_WITHOUT = 0.2  # share of windows without any
+_CRACKLES = 0.25  # share of windows in which the crackles are left that others would have taken out
+
+
+def simulated_spectra(size: int, seed: int, settings: WheezeNetworkSettings) -> Examples:
+    """Simulated windows without their truth: spectra, and beside them the weights that continuity gives to the declared model.
+
+    The weights are made of the spectra alone; nothing here says where a wheeze was drawn.
+
+    Args:
+        size: windows.
+        seed: of all.
+        settings: of the network.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return examples([draw_window(settings.rate, generator)[0] for _ in range(size)], settings)
+
+
+def examples(windows: list[Tensor], settings: WheezeNetworkSettings) -> Examples:
+    """Windows of breath sound, (n,) each, as spectra (bins, frames), complex64, and their weights by the name ``weights``."""
+    pairs = [spectrum_and_weights(window, settings) for window in windows]
+    return Examples(torch.stack([pair[0] for pair in pairs]), {WEIGHTS: torch.stack([pair[1] for pair in pairs])})
+
+
+def spectrum_and_weights(window: Tensor, settings: WheezeNetworkSettings) -> tuple[Tensor, Tensor]:
+    """The whitened spectrum of a window in the band, and the weight of each coefficient (`line_weights`); (bins, frames) each."""
+    inside, stft = settings.inside(), settings.stft(window.shape[-1])
+    signal = window.float() / window.abs().amax().clamp_min(1e-12).float()
+    spectrum = stft(line_whitening(signal, stft, ENVELOPE * settings.rate, inside, QUANTILE)(signal))[inside]
+    return spectrum, line_weights(spectrum.abs(), stft, settings.rate, WheezeSettings())
+
+
+def draw_window(rate: int, generator: torch.Generator) -> tuple[Tensor, SimulatedRecording]:
+    """A window of breath sound with or without continuous sounds, and the recording that it is of."""
+    while True:
+        settings = draw_settings(SECONDS, rate, generator)
+        try:
+            drawn = simulate_recording(replace(settings, continuous=_continuous(generator)), generator)
+        except DataError:  # silence about a crackle: draw another breath
+            continue
+        left = uniform((0.0, 1.0), generator) < _CRACKLES
+        return drawn.recording if left else drawn.recording - drawn.crackles, drawn
+
+
+def _continuous(generator: torch.Generator) -> tuple[ContinuousSettings, ...]:
+    """None, one or two kinds, faint and loud, in either phase."""
+    if uniform((0.0, 1.0), generator) < _WITHOUT:
+        return ()
+    kinds = []
+    for _ in range(1 + int(uniform((0.0, 2.0), generator))):
+        kind = _KINDS[int(uniform((0.0, len(_KINDS) - 1e-6), generator))]
+        phase = "expiration" if uniform((0.0, 1.0), generator) < 0.5 else "inspiration"
+        low = uniform((-12.0, 12.0), generator)
+        kinds.append(replace(kind, per_breath=math.exp(uniform((-1.0, 0.4), generator)), phase=phase, level_db=(low, low + 6.0)))
+    return tuple(kinds)

@@ -1,0 +1,94 @@
+"""Wheeze networks as they are kept: the one that comes with foreknow, and those that a user has trained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from foreknow.errors import InputFileError
+from foreknow.files import display_name
+from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.learn.saved import DESCRIPTION
+from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
+
+KIND = "lung wheezes"
+WHEEZES = "wheezes"
+SHIPPED = "unet"
+CLASSICAL = "classical"
+PURPOSE = (
+    "Separates wheezes, rhonchi and stridor from breath sound in whitened spectrograms of recordings of the lung: a screening aid "
+    "and a means of research, not a diagnosis."
+)
+
+
+def shipped_folder() -> Path:
+    """Where the network is that comes with foreknow; trained on simulated recordings only."""
+    return Path(str(resources.files("foreknow.lung"))) / "weights" / WHEEZES
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a network: that of ``unet``, or what ``foreknow lung train`` wrote, or the part of it for wheezes."""
+    if name == SHIPPED:
+        return shipped_folder()
+    place = Path(name)
+    return place / WHEEZES if (place / WHEEZES / DESCRIPTION).is_file() else place
+
+
+def load_wheeze_network(name: str = SHIPPED) -> WheezeNetwork:
+    """A trained network, for use.
+
+    Args:
+        name: ``unet`` for the one that comes with foreknow, or a folder.
+
+    Raises:
+        InputFileError: if the folder holds no such network, or one that is damaged.
+        ForeknowError: if MONAI, whose U-Net it is, is not installed.
+    """
+    folder = model_folder(name)
+    description = read_description(folder)
+    try:
+        known = {field.name for field in fields(WheezeNetworkSettings)}
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in description.settings.items()
+        }
+        network = WheezeNetwork(WheezeNetworkSettings(**{key: value for key, value in given.items() if key in known}))
+    except (TypeError, ValueError, RuntimeError) as error:
+        message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
+        raise InputFileError(message) from error
+    load_weights(folder, network, KIND)
+    return network.requires_grad_(requires_grad=False).eval()
+
+
+def save_wheeze_network(
+    folder: str | Path,
+    network: WheezeNetwork,
+    *,
+    formula: str,
+    training: Mapping[str, Any],
+    data: str,
+    metrics: Mapping[str, float],
+) -> None:
+    """Write a network as `load_wheeze_network` reads it.
+
+    Args:
+        folder: made if it is not there.
+        network: trained.
+        formula: of the model whose loss it was trained on.
+        training: how, as JSON.
+        data: on what.
+        metrics: what was measured of it, by name.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    description = Description(
+        kind=KIND,
+        formula=formula,
+        settings=asdict(network.settings),
+        training=training,
+        data=data,
+        metrics=metrics,
+        purpose=PURPOSE,
+    )
+    save_model(folder, network, description)
