@@ -1,6 +1,8 @@
 """The pages of the documentation: every example runs, every command and message that they name exists."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,20 @@ def test_the_commands_of_a_page_exist(words):
         "--debug",
     }
     assert not [word for word in rest if re.match(r"--?[a-z]", word) and word.split("=")[0] not in known]
+
+
+@pytest.mark.slow
+def test_the_tours_can_be_walked(tmp_path):
+    lines = [line for line in command_lines() if line.id.startswith("tours:")]
+    walked = [line.values[0] for line in lines if "results" not in line.values[0]]  # those are of a reader's own files
+    assert len(walked) >= 7
+    for words in walked:
+        command = [sys.executable, "-c", "from foreknow.cli import main; main()", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)  # noqa: S603
+        assert done.returncode == 0, (words, done.stdout[-1000:], done.stderr[-1000:])
+    page = (DOCS / "tours.md").read_text(encoding="utf-8")
+    for report in re.findall(r"Open `(.+?)`", page):
+        assert (tmp_path / report).is_file(), report
 
 
 def test_the_messages_of_the_page_of_questions_are_those_of_the_code():
