@@ -39,15 +39,17 @@ class Case:
     boxes: NDArray[np.float64] = field(repr=False)
 
 
-def cases(subset: str, *, worse: bool = False, limit: int | None = None) -> Iterator[Case]:
+def cases(subset: str, *, worse: bool = False, limit: int | None = None, last: int | None = None) -> Iterator[Case]:
     """The fields of a subset; none where the folder is absent.
 
     Args:
         subset: one of `SUBSETS`.
         worse: whether each gets a colour cast, uneven light, dust, scratches, blur and noise, all by its own seed.
-        limit: at most so many.
+        limit: at most so many, the first by name.
+        last: at most so many, the last by name.
     """
-    for number, path in enumerate(sorted((FOLDER / "images").glob(f"{subset}_*.png"))[:limit]):
+    numbered = list(enumerate(sorted((FOLDER / "images").glob(f"{subset}_*.png"))))[:limit]
+    for number, path in numbered if last is None else numbered[-last:]:
         image = imread(path)
         image = image[..., :3] if image.ndim == 3 else image
         if worse:

@@ -1,13 +1,16 @@
 """``foreknow cytology``: stained smears."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foreknow.cli.exits import exit_code_of_batch, say_error
 from foreknow.cli.extras import require_extra
 from foreknow.cli.options import Output, Overwrite, Seed, check_output
+
+if TYPE_CHECKING:
+    from foreknow.cytology.finder import BackgroundFinder
 
 app = typer.Typer(
     help="Cytology: find cells in stained smears without annotation, simulate smears with known truth.", no_args_is_help=True
@@ -18,14 +21,29 @@ app = typer.Typer(
 def detect(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE...", help="Fields: PNG, JPEG, TIFF, OME-TIFF; or folders of them.", show_default=False),
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Fields (PNG, JPEG, TIFF), whole slides (SVS, NDPI, MRXS, DICOM), or folders.",
+            show_default=False,
+        ),
     ],
     output: Output,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Folder of a network that finds the background in one pass, or 'shipped'; the certified solver if left out.",
+            show_default=False,
+        ),
+    ] = None,
     pixel: Annotated[
         float | None, typer.Option("--pixel", metavar="UM", help="Side of a pixel, micrometres, where files do not tell it.")
     ] = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Pass over images that have results already.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Tiles of a slide that are worked on at once.")] = 1,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each image.")] = True,
 ) -> None:
     """Find cells and nuclei, take the background away.
@@ -45,10 +63,17 @@ def detect(
     _check_pixel(pixel)
     count = len(find_images(images, output))
     check_output(output)
-    options = DetectOptions(pixel_um=pixel, overwrite=overwrite, report=report, resume=resume)
+    options = DetectOptions(finder=_finder(model), pixel_um=pixel, overwrite=overwrite, report=report, resume=resume, jobs=jobs)
     with progress_bar() as bar:
         task = bar.add_task("cells", total=count, unit="images")
-        batch = detect_many(images, output, options, lambda name: bar.update(task, advance=1, description=name))
+        names = [source.name for source in find_images(images, output)]
+        batch = detect_many(
+            images,
+            output,
+            options,
+            finished=lambda name: bar.update(task, completed=names.index(name) + 1, description=name),
+            progress=lambda name, share: bar.update(task, completed=names.index(name) + share, description=name),
+        )
     columns = {"image": "left", "cells": "right", "nuclei": "right", "covered, %": "right", "debris": "right", "seconds": "right"}
     rows = [
         [one["name"], one["cells"], one["nuclei"], 100 * float(one["covered"]), one["debris"], one["seconds"]]
@@ -67,6 +92,69 @@ def detect(
     code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
     if code:
         raise typer.Exit(code)
+
+
+def _finder(model: str | None) -> "BackgroundFinder | None":
+    if model is None:
+        return None
+    require_extra("networks")
+    require_extra("learn")
+    from foreknow.cytology.network.find import network_finder  # noqa: PLC0415
+
+    return network_finder(model)
+
+
+@app.command()
+def fit(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR...]", help="Images without labels, fewer than 100 are enough.", show_default=False),
+    ] = None,
+    simulated: Annotated[
+        int, typer.Option("--simulated", metavar="N", help="Learn from N simulated smears instead (so was the shipped model).")
+    ] = 0,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", metavar="MODEL", help="Model to go on with; the shipped one.", show_default=False),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", help="Steps of the training.")] = 240,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train the network that finds backgrounds, by the priors of the model and no labels.
+
+    MODEL gets model.json, weights.safetensors, card.md and epochs.csv. The same call after an interruption goes on.
+    """
+    from foreknow.cli.show import console, progress_bar  # noqa: PLC0415
+    from foreknow.errors import ParameterError  # noqa: PLC0415
+    from foreknow.files import display_name  # noqa: PLC0415
+
+    for extra in ("cytology", "networks", "learn"):
+        require_extra(extra)
+    from foreknow.cytology.network.train import FitNumbers, fit_on_images, fit_on_simulated  # noqa: PLC0415
+
+    if bool(images) == bool(simulated):
+        message = "give images to learn from, or --simulated N, and not both"
+        raise ParameterError(message)
+    check_output(output)
+    numbers = FitNumbers(steps=steps, seed=seed)
+    if images:
+        outcome = fit_on_images(images, output, numbers, start=model, overwrite=overwrite)
+    else:
+        with progress_bar() as bar:
+            task = bar.add_task("simulating", total=simulated, unit="smears")
+            outcome = fit_on_simulated(
+                output, simulated, numbers, overwrite=overwrite, drawn=lambda done: bar.update(task, completed=done)
+            )
+    epochs = outcome.history.epochs
+    console().print(
+        f"{display_name(output)}: learned from {outcome.fields} fields without labels in {epochs[-1].step} steps; loss "
+        f"{epochs[0].loss:.3f} to {epochs[-1].loss:.3f}. Use it: foreknow cytology detect IMAGE... -m {display_name(output)}",
+        markup=False,
+    )
+    for failure in outcome.failures:
+        say_error(f"left out: {failure}")
 
 
 def _check_pixel(pixel: float | None) -> None:

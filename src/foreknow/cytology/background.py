@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from foreknow.cytology.above_glass import CellsAboveGlass
 from foreknow.cytology.light import Cast, SmoothLight
+from foreknow.cytology.light_fit import fit_light
 from foreknow.cytology.settings import DetectSettings
 from foreknow.errors import ShapeError
 from foreknow.model import Model
@@ -28,6 +29,8 @@ NOISE_FLOOR = 0.002  # optical density, about one grey level of eight bits
 _NARROW, _WIDE = 1.5, 3.0  # standard deviations, coarse pixels: what unevenness is measured against, and over
 _LOW_SHARE, _LOW_DIFFERENCE = 0.2, 0.358  # the quantile of differences of white noise, in its standard deviation
 _BRIGHTEST, _DARKEST = -0.1, 3.0  # optical density of empty glass
+_LEAST_WEIGHT = 1e-3
+_GIVEN_BACK = 0.5  # ridge with which light is given back: little where little glass is seen
 _HALF_NORMAL = 0.6744897501960817
 
 
@@ -97,13 +100,16 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
         "cast": y.quantile(0.05, dim=-1) * math.sqrt(y.shape[-1]),
     }
     weights = 1 / (1 + gate / settings.depth[0])
+    starts = [start, fit_light(light, y, (1 - gate[:, 0]).square() + _LEAST_WEIGHT)]
     solutions: list[Solution] = []
     for number, (depth, rigidity) in enumerate(zip(settings.depth, settings.rigidity, strict=True)):
         spread = sigma.mean()  # fields of one batch come from one camera
         unit = math.sqrt(channels) / spread
         cells = (depth if number else 1.0) * unit * weights
         noise = CellsAboveGlass(cells, settings.glint * unit, spread)
-        model = background_model(light, cast, rigidity * float(cells.norm()), noise)
+        model = background_model(light, cast, rigidity * float((gate * cells).norm()), noise)
+        if not number:
+            start = min(starts, key=lambda one: float(model.objective(one, y)))  # the problem is convex: it is only quicker
         solutions.append(_solve(model, y, start, settings))
         start = dict(solutions[-1].coefficients)
         residual = y - solutions[-1]["light"] - solutions[-1]["cast"]
@@ -112,7 +118,10 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
         found = residual.clamp_min(0).square().mean(dim=1, keepdim=True).sqrt()
         weights = 1 / (1 + gate * found / (2 * sigma[:, None, None]))
     last = solutions[-1]
-    surface = (last["light"] + last["cast"]).reshape(coarse.shape)
+    surface = last["light"] + last["cast"]
+    missed = fit_light(light, y - surface, weights[:, 0].square(), _GIVEN_BACK)  # what the nuclear norm takes away
+    lights = light.on(tuple(missed["light"].shape))(missed["light"])
+    surface = (surface + lights + missed["cast"][..., None] / math.sqrt(y.shape[-1])).reshape(coarse.shape)
     return Background(
         surface,
         size,

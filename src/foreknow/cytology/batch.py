@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from foreknow.cytology.detect import detect
 from foreknow.cytology.finder import BackgroundFinder
 from foreknow.cytology.image_file import read_field
 from foreknow.cytology.inputs import ImageInput, find_images
 from foreknow.cytology.measure import measure_cells
-from foreknow.cytology.results import REPORT, TOOL, FieldResult
+from foreknow.cytology.results import REPORT, TOOL, FieldResult, as_bytes
 from foreknow.cytology.settings import DetectSettings
+from foreknow.cytology.slide import detect_slide
+from foreknow.cytology.slide_file import is_slide
 from foreknow.errors import ForeknowError, InputFileError
 from foreknow.files import display_name, write_text_atomic
 from foreknow.files.staging import staged_folder
@@ -42,6 +41,7 @@ class DetectOptions:
         overwrite: whether results of an earlier run are replaced.
         report: whether each field gets its report.html.
         resume: whether fields that have results already are passed over.
+        jobs: tiles of a slide that are worked on at once.
     """
 
     settings: DetectSettings = field(default_factory=DetectSettings)
@@ -50,6 +50,7 @@ class DetectOptions:
     overwrite: bool = False
     report: bool = True
     resume: bool = False
+    jobs: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,21 @@ class FieldBatch:
     failures: tuple[FieldFailure, ...]
 
 
-def detect_file(path: str | Path, folder: str | Path, options: DetectOptions | None = None, name: str = "") -> dict[str, Any]:
-    """Find the cells of one image and write the results; they appear together when all is done.
+def detect_file(
+    path: str | Path,
+    folder: str | Path,
+    options: DetectOptions | None = None,
+    name: str = "",
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Find the cells of one image or slide and write the results; they appear together when all is done.
 
     Args:
-        path: PNG, JPEG, TIFF or OME-TIFF.
+        path: PNG, JPEG, TIFF or OME-TIFF; large ones and those of slide scanners are worked on in tiles.
         folder: of the results; made if it is not there.
         options: how.
         name: of the results; that of the file if empty.
+        progress: told the share of a slide that is done.
 
     Returns:
         The content of ``summary.json``.
@@ -100,6 +108,8 @@ def detect_file(path: str | Path, folder: str | Path, options: DetectOptions | N
     final, options, source = Path(folder), options or DetectOptions(), Path(path)
     if not options.overwrite:
         require_no_results([final], _holds_results)
+    if is_slide(source):
+        return detect_slide(source, final, options, name or source.stem, progress)
     start = time.perf_counter()
     image = read_field(source)
     found = detect(image.pixels, options.settings, options.finder, display_name(source))
@@ -132,6 +142,7 @@ def detect_many(
     out_dir: str | Path,
     options: DetectOptions | None = None,
     finished: Callable[[str], None] | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> FieldBatch:
     """Find the cells of images and folders of images, each into a folder of its own; of several also ``summary.csv``.
 
@@ -140,6 +151,7 @@ def detect_many(
         out_dir: folder of the results.
         options: how.
         finished: told the name of each field when it is done, well or not.
+        progress: told the name of a slide and the share of it that is done.
 
     Raises:
         InputFileError: if a path does not exist or there are no images.
@@ -154,7 +166,7 @@ def detect_many(
     try:
         for source in inputs:
             done = read_summary(out / source.name, TOOL) if options.resume else None
-            outcome = done or _one(source, out, options)
+            outcome = done or _one(source, out, options, progress)
             if isinstance(outcome, FieldFailure):
                 failures.append(outcome)
             else:
@@ -167,18 +179,13 @@ def detect_many(
     return FieldBatch(tuple(summaries), tuple(failures))
 
 
-def as_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """An image to be shown, of 8 bits."""
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    largest = 65535.0 if pixels.dtype == np.uint16 else 1.0
-    return np.round(255 * np.clip(pixels.astype(np.float32) / largest, 0, 1)).astype(np.uint8)
-
-
-def _one(source: ImageInput, out: Path, options: DetectOptions) -> dict[str, Any] | FieldFailure:
+def _one(
+    source: ImageInput, out: Path, options: DetectOptions, progress: Callable[[str, float], None] | None
+) -> dict[str, Any] | FieldFailure:
     name = display_name(source.path)
+    tell = None if progress is None else (lambda share: progress(source.name, share))
     try:
-        return detect_file(source.path, out / source.name, options, source.name)
+        return detect_file(source.path, out / source.name, options, source.name, tell)
     except InputFileError as error:
         return FieldFailure(source.name, str(error), is_input=True)
     except ForeknowError as error:

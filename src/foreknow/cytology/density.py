@@ -25,9 +25,7 @@ def optical_density_of(image: Tensor, name: str = "the image") -> Tensor:
     if min(image.shape[:2]) < _LEAST_SIDE:
         message = f"{name} has {image.shape[1]} x {image.shape[0]} pixels; cells are found in {_LEAST_SIDE} x {_LEAST_SIDE} or more"
         raise DataError(message)
-    planes = image[None] if image.ndim == 2 else image.movedim(-1, 0)
-    largest = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
-    values = planes.to(torch.float32)
+    values, largest = planes_of(image)
     low, high = (float(value) for value in values.aminmax())
     if not (low >= 0 and high < float("inf")):
         message = f"{name} has values that are negative or not numbers; export it again as 8 or 16 bits"
@@ -38,7 +36,18 @@ def optical_density_of(image: Tensor, name: str = "the image") -> Tensor:
     if high - low < 2 * largest / 255:
         message = f"{name} has the same value everywhere: there is nothing to find"
         raise DataError(message)
+    return density_of_values(values, largest)
+
+
+def density_of_values(values: Tensor, largest: float) -> Tensor:
+    """Optical density of values, each taken for the middle of its step of 255."""
     return -((values + largest / 510) / (largest * (1 + 1 / 510))).log10()
+
+
+def planes_of(image: Tensor) -> tuple[Tensor, float]:
+    """(channels, height, width) float32 of an image, and the largest value that its type can have."""
+    planes = image[None] if image.ndim == 2 else image.movedim(-1, 0)
+    return planes.to(torch.float32), {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
 
 
 def light_of(density: Tensor) -> Tensor:

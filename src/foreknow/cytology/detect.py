@@ -11,7 +11,7 @@ from torch import Tensor
 
 from foreknow.cytology.density import light_of, optical_density_of
 from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
-from foreknow.cytology.nuclei import Nuclei, find_nuclei
+from foreknow.cytology.nuclei import Nuclei, NucleusLook, find_nuclei
 from foreknow.cytology.region import cell_region, density_noise, score_of
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.split import split_cells
@@ -100,12 +100,34 @@ def detect(
         return detect_on(density, (finder or SolvedBackground()).find(density, settings), settings)
 
 
-def detect_on(density: Tensor, background: FoundBackground, settings: DetectSettings) -> Detection:
-    """Find the cells of a field (channels, height, width) of optical density, whose background is known."""
+@dataclass(frozen=True, slots=True)
+class FieldScale:
+    """What is known of a whole slide, so that all its tiles are judged alike.
+
+    Attributes:
+        noise: (channels,) of the smoothed density where no cell is.
+        radius: inscribed radius of a typical cell, pixels.
+        look: of nuclei.
+    """
+
+    noise: Tensor
+    radius: float
+    look: NucleusLook | None
+
+
+def detect_on(density: Tensor, background: FoundBackground, settings: DetectSettings, scale: FieldScale | None = None) -> Detection:
+    """Find the cells of a field (channels, height, width) of optical density, whose background is known.
+
+    Args:
+        density: of the field.
+        background: of it.
+        settings: how to find them.
+        scale: of the slide that it belongs to; its own if None.
+    """
     above = density - background.surface
     smooth = gaussian_blur(above, settings.smoothing)
-    noise = density_noise(smooth)
-    nuclei = find_nuclei(above, float(noise.amax()), settings)
-    region, debris, radius = cell_region(score_of(smooth, noise), nuclei, settings)
+    noise = density_noise(smooth) if scale is None else scale.noise
+    nuclei = find_nuclei(above, float(noise.amax()), settings, None if scale is None else scale.look)
+    region, debris, radius = cell_region(score_of(smooth, noise), nuclei, settings, None if scale is None else scale.radius)
     cells = split_cells(region, nuclei, radius)
     return Detection(above, cells, nuclei, debris, noise, radius, settings, background)

@@ -21,6 +21,7 @@ _CLEAR_ROUNDNESS = 0.55  # so round; their medians, counted by area, say how lar
 _LIKE_CLEAR = (0.3, 3.0)  # of their area
 _LEAST_AREA, _LARGEST_AREA = 0.35, 2.2  # of the disc of its scale
 _LEAST_ROUNDNESS = 0.3  # area over that of the disc which reaches as far as it does
+_COLOUR = 0.1  # standard deviation of density over channels, as a part of the mean; hematoxylin has 0.25
 _SURROUNDED = 0.8  # a nucleus is darker than this part of the ring around it
 _OWN = 0.9  # of its radius: within which a blob bears no other
 _NOISE = 5.0  # standard deviations that its contrast has at least
@@ -55,13 +56,27 @@ def nuclear_density(cells: Tensor) -> Tensor:
     return cells[:2].amin(dim=0) if len(cells) == 3 else cells[0]
 
 
-def find_nuclei(cells: Tensor, noise: float, settings: DetectSettings | None = None) -> Nuclei:
+@dataclass(frozen=True, slots=True)
+class NucleusLook:
+    """What nuclei of a slide look like.
+
+    Attributes:
+        area: pixels.
+        contrast: optical density.
+    """
+
+    area: float
+    contrast: float
+
+
+def find_nuclei(cells: Tensor, noise: float, settings: DetectSettings | None = None, look: NucleusLook | None = None) -> Nuclei:
     """Blobs in scale space (Lindeberg 1998), cut at half their height; kept if they are round and stand out as the clearest do.
 
     Args:
         cells: (channels, height, width) float32 optical density above the background.
         noise: of it, once smoothed.
         settings: the contrasts.
+        look: of the nuclei of the slide, if that is known better than from this field.
     """
     settings = settings or DetectSettings()
     density = gaussian_blur(nuclear_density(cells), settings.smoothing)
@@ -89,7 +104,12 @@ def find_nuclei(cells: Tensor, noise: float, settings: DetectSettings | None = N
     roundness = area / (math.pi * np.maximum(reach, 1.0) ** 2)
     sized = (area >= _LEAST_AREA * math.pi * own_radius**2) & (area <= _LARGEST_AREA * math.pi * own_radius**2)
     fine = sized & (contrast >= least) & (roundness >= _LEAST_ROUNDNESS)
-    fine &= _like_the_clear(contrast, area, roundness, fine, settings.nucleus_contrast)
+    if len(cells) == 3:
+        fine &= _tinted(cells, owner, relative, len(peaks))
+    look = look or look_of(contrast, area, fine & (roundness >= _CLEAR_ROUNDNESS))
+    if look is not None:
+        fine &= (area >= _LIKE_CLEAR[0] * look.area) & (area <= _LIKE_CLEAR[1] * look.area)
+        fine &= contrast >= settings.nucleus_contrast * look.contrast
     if not fine.any():
         return _nothing(image.shape)
     number = np.zeros(len(peaks) + 1, dtype=np.int32)
@@ -102,18 +122,20 @@ def find_nuclei(cells: Tensor, noise: float, settings: DetectSettings | None = N
     return Nuclei(labels, centres, area[fine], contrast[fine])
 
 
-def _like_the_clear(
-    contrast: NDArray[np.float64], area: NDArray[np.float64], roundness: NDArray[np.float64], fine: NDArray[np.bool_], share: float
-) -> NDArray[np.bool_]:
-    """Those that are nearly as dark and about as large as the roundest and darkest of the field."""
-    clear = fine & (roundness >= _CLEAR_ROUNDNESS)
+def look_of(contrast: NDArray[np.float64], area: NDArray[np.float64], clear: NDArray[np.bool_]) -> NucleusLook | None:
+    """Area and contrast of the clearest nuclei, medians counted by area, since specks are many but small; None without any.
+
+    Args:
+        contrast: of each nucleus.
+        area: likewise.
+        clear: which of them may be looked at.
+    """
     if not clear.any():
-        return fine
-    clear &= contrast >= _CLEAR[1] * np.quantile(contrast[clear], _CLEAR[0])
-    usual = _weighted_median(area[clear], area[clear])  # specks are many, but small
-    alike = (area >= _LIKE_CLEAR[0] * usual) & (area <= _LIKE_CLEAR[1] * usual)
-    large = clear & alike
-    return alike & (contrast >= share * _weighted_median(contrast[large], area[large]))
+        return None
+    dark = clear & (contrast >= _CLEAR[1] * np.quantile(contrast[clear], _CLEAR[0]))
+    usual = _weighted_median(area[dark], area[dark])
+    alike = dark & (area >= _LIKE_CLEAR[0] * usual) & (area <= _LIKE_CLEAR[1] * usual)
+    return NucleusLook(usual, _weighted_median(contrast[alike], area[alike]))
 
 
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
@@ -165,6 +187,15 @@ def _means(image: NDArray[np.float32], labels: NDArray[np.int32], index: NDArray
     sums = np.bincount(labels.ravel(), weights=image.ravel(), minlength=len(index) + 1)[1:]
     counts = np.bincount(labels.ravel(), minlength=len(index) + 1)[1:]
     return np.where(counts > 0, sums / np.maximum(counts, 1), float(image.mean()))
+
+
+def _tinted(cells: Tensor, owner: NDArray[np.int32], relative: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Whether what a blob adds to its ring has a colour: a dye has one, dust has none."""
+    index = np.arange(1, count + 1)
+    inside, around = np.where(relative <= 0.7, owner, 0), np.where((relative >= 1.4) & (relative <= 2.1), owner, 0)
+    added = np.stack([_means(plane.numpy(), inside, index) - _means(plane.numpy(), around, index) for plane in cells])
+    mean = added.mean(axis=0)
+    return np.asarray((mean <= 0) | (added.std(axis=0) >= _COLOUR * np.abs(mean)))
 
 
 def _ring_quantiles(image: NDArray[np.float32], labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
 from foreknow.cytology.measure import CellRow
+
+Window = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""A window of an image by top, left, bottom, right."""
 
 _CELL, _NUCLEUS, _DEBRIS = (214, 39, 140), (20, 60, 220), (235, 130, 0)
 _SHOWN = 1400
@@ -34,27 +38,38 @@ def overlay(
     return shown
 
 
-def crop_sheet(image: NDArray[np.uint8], rows: list[CellRow], margin: float = 0.12) -> NDArray[np.uint8] | None:
-    """Single cells side by side at one scale, whole ones first and evenly picked where there are many; None if there are none."""
+def crop_sheet(read: Window, size: tuple[int, int], rows: list[CellRow], margin: float = 0.12) -> NDArray[np.uint8] | None:
+    """Single cells side by side at one scale, whole ones first and evenly picked where there are many; None if there are none.
+
+    Args:
+        read: window of the image by top, left, bottom, right.
+        size: (height, width) of the image.
+        rows: of the cells.
+        margin: around a cell, as a part of it.
+    """
     chosen = sorted(rows, key=lambda row: row.touches_border)[: sum(not row.touches_border for row in rows) or None]
     if not chosen:
         return None
     chosen = [chosen[index] for index in np.unique(np.linspace(0, len(chosen) - 1, min(_MOST, len(chosen))).astype(int))]
     side = max(8, int(np.quantile([max(row.right - row.left, row.bottom - row.top) for row in chosen], 0.95) * (1 + 2 * margin)))
-    colour = as_colour(image)
-    thumbs = [_thumb(colour, row, side) for row in chosen]
+    thumbs = [_thumb(read, size, row, side) for row in chosen]
     across = min(_ACROSS, len(thumbs))
     thumbs += [np.full_like(thumbs[0], 255)] * (-len(thumbs) % across)
     lines = [np.concatenate(thumbs[start : start + across], axis=1) for start in range(0, len(thumbs), across)]
     return np.concatenate(lines)
 
 
-def _thumb(colour: NDArray[np.uint8], row: CellRow, side: int) -> NDArray[np.uint8]:
+def window_of(image: NDArray[np.uint8]) -> Window:
+    """How `crop_sheet` reads an image in memory."""
+    return lambda top, left, bottom, right: image[top:bottom, left:right]
+
+
+def _thumb(read: Window, size: tuple[int, int], row: CellRow, side: int) -> NDArray[np.uint8]:
     x, y = (row.left + row.right) // 2, (row.top + row.bottom) // 2
     half = side // 2
     padded = np.full((2 * half, 2 * half, 3), 255, dtype=np.uint8)
     top, left = max(0, y - half), max(0, x - half)
-    piece = colour[top : y + half, left : x + half]
+    piece = as_colour(read(top, left, min(size[0], y + half), min(size[1], x + half)))
     padded[top - (y - half) : top - (y - half) + piece.shape[0], left - (x - half) : left - (x - half) + piece.shape[1]] = piece
     small = np.round(np.asarray(resize(padded, (_THUMB - 2, _THUMB - 2), preserve_range=True))).astype(np.uint8)
     return np.pad(small, ((1, 1), (1, 1), (0, 0)), constant_values=255)

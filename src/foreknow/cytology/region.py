@@ -27,7 +27,9 @@ def score_of(smooth: Tensor, noise: Tensor) -> Tensor:
     return (smooth.clamp_min(0) / noise[:, None, None]).square().mean(dim=0).sqrt()
 
 
-def cell_region(score: Tensor, nuclei: Nuclei, settings: DetectSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
+def cell_region(
+    score: Tensor, nuclei: Nuclei, settings: DetectSettings, radius: float | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
     """Pixels of cells, pixels of debris, and the inscribed radius of a typical cell in pixels.
 
     A threshold with hysteresis (Canny 1986); an opening takes scratches away; small holes are filled. What is nowhere thick is
@@ -37,11 +39,12 @@ def cell_region(score: Tensor, nuclei: Nuclei, settings: DetectSettings) -> tupl
         score: (height, width), see `score_of`.
         nuclei: of the field.
         settings: the levels.
+        radius: of a typical cell, if it is known better than from this field.
     """
     values = score.numpy()
     mask = _with_peak(values > settings.level, values, settings.peak)
     thick = ndimage.distance_transform_edt(mask)
-    radius = typical_radius(mask, thick)
+    radius = typical_radius(mask, thick) if radius is None else radius
     thin = max(_THINNEST, settings.slender * radius)
     opened = mask & ((ndimage.distance_transform_edt(thick <= thin) <= thin) | (nuclei.labels > 0))
     holes, _ = ndimage.label(~opened)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from skimage.transform import resize
 
-from foreknow.cytology.measure import columns, record
-from foreknow.cytology.pictures import as_colour, crop_sheet, encode_png, overlay
+from foreknow.cytology.measure import CellRow, columns, record
+from foreknow.cytology.pictures import as_colour, crop_sheet, encode_png, overlay, window_of
 from foreknow.cytology.results import DISCLAIMER, REPORT, TABLE, FieldResult
 from foreknow.files import write_text_atomic
 from foreknow.report import Facts, Figure, Notice, Picture, Report, Section, Table, Text
@@ -74,7 +74,7 @@ def _resized(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 def _gallery(result: FieldResult) -> Section:
     section = Section("Single cells")
-    sheet = crop_sheet(result.image, result.rows)
+    sheet = crop_sheet(window_of(result.image), result.detection.cells.shape, result.rows)
     if sheet is None:
         return section.add(Text("No cell was found."))
     return section.add(Picture(encode_png(sheet), "Single cells", "All at one scale; whole cells first, at most 96."))
@@ -86,18 +86,23 @@ def _distributions(result: FieldResult) -> Section:
     if len(whole) < 3:
         return section.add(Text("There are fewer than three whole cells, too few for distributions."))
     return section.add(
-        Figure(_histograms(result), "Distributions", f"{len(whole)} cells that no border cuts; densities are means over a cell.")
+        Figure(
+            histograms(result.rows, result.pixel_um is not None),
+            "Distributions",
+            f"{len(whole)} cells that no border cuts.",
+        )
     )
 
 
-def _histograms(result: FieldResult) -> MatplotlibFigure:
+def histograms(rows: list[CellRow], in_micrometres: bool) -> MatplotlibFigure:
+    """Areas, circularities, nucleus to cytoplasm and densities of whole cells."""
     from matplotlib.figure import Figure as MatplotlibFigure  # noqa: PLC0415
 
-    whole = [row for row in result.rows if not row.touches_border]
+    whole = [row for row in rows if not row.touches_border]
     areas = [row.area_px if row.area_um2 is None else row.area_um2 for row in whole]
     ratios = [row.nucleus_cytoplasm_ratio for row in whole if row.nucleus_cytoplasm_ratio is not None]
     series = {
-        f"area, {'um2' if result.pixel_um else 'px'}": areas,
+        f"area, {'um2' if in_micrometres else 'px'}": areas,
         "circularity": [row.circularity for row in whole],
         "nucleus / cytoplasm": ratios,
         "mean optical density": [float(np.mean(row.density)) for row in whole],

@@ -15,7 +15,7 @@ from foreknow.cytology.background import FORMULA
 from foreknow.cytology.detect import Detection
 from foreknow.cytology.measure import CellRow, columns, record
 from foreknow.cytology.outlines import geojson_feature, outlines, write_geojson, write_imagej_rois
-from foreknow.cytology.pictures import count_parts, crop_sheet, encode_png, overlay
+from foreknow.cytology.pictures import count_parts, crop_sheet, encode_png, overlay, window_of
 from foreknow.files import write_json_atomic
 from foreknow.files.summary import SUMMARY
 from foreknow.files.table import csv_of_records
@@ -97,7 +97,7 @@ class FieldResult:
         (folder / FREE).write_bytes(encode_png(found.without_background.numpy()))
         (folder / BACKGROUND).write_bytes(encode_png(found.background_image.numpy()))
         (folder / OVERLAY).write_bytes(encode_png(overlay(self.image, found.cells, found.nuclei.labels, found.debris)))
-        sheet = crop_sheet(self.image, self.rows)
+        sheet = crop_sheet(window_of(self.image), found.cells.shape, self.rows)
         if sheet is not None:
             (folder / SHEET).write_bytes(encode_png(sheet))
         headings = columns(len(found.density))
@@ -107,6 +107,14 @@ class FieldResult:
         write_geojson(folder / GEOJSON, [geojson_feature(by_label[label], outline) for label, outline in lines])
         write_imagej_rois(folder / ROIS, lines)
         write_json_atomic(folder / SUMMARY, self.summary())
+
+
+def as_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """An image to be shown, of 8 bits."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    largest = 65535.0 if pixels.dtype == np.uint16 else 1.0
+    return np.round(255 * np.clip(pixels.astype(np.float32) / largest, 0, 1)).astype(np.uint8)
 
 
 def write_labels(path: Path, labels: NDArray[np.int32], pixel_um: float | None) -> None:

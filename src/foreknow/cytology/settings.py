@@ -42,8 +42,8 @@ class DetectSettings:
     glint: float = 4.0
     texture: float = 9.0
     dense: float = 0.25
-    tolerance: float = 2e-3
-    max_iterations: int = 100
+    tolerance: float = 1e-2
+    max_iterations: int = 40
     smoothing: float = 1.0
     level: float = 4.0
     peak: float = 8.0

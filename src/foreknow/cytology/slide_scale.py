@@ -1,0 +1,142 @@
+"""What holds for a whole slide: its background, its noise, how large its cells and nuclei are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from foreknow.cytology.background import Background, fit_coarse, reduced
+from foreknow.cytology.density import density_of_values, planes_of
+from foreknow.cytology.detect import FieldScale, detect_on
+from foreknow.cytology.finder import FoundBackground
+from foreknow.cytology.nuclei import look_of
+from foreknow.cytology.region import density_noise
+from foreknow.cytology.settings import DetectSettings
+from foreknow.cytology.slide_file import Slide
+from foreknow.errors import DataError
+from foreknow.simulate.blur import gaussian_blur
+
+_WINDOW = 160  # pixels that are looked at of a block
+_AVERAGE = 4  # pixels, before the brightest are sought
+_BRIGHT = (0.1, 0.3)  # quantiles of density between which glass is
+_SAMPLE, _SAMPLES = 768, 9  # side of the windows that tell scale, and how many
+_CENTRE = 0.02  # optical density: what may be glass at first
+
+
+@dataclass(frozen=True)
+class SlideScale:
+    """What holds for a whole slide.
+
+    Attributes:
+        background: on the coarse grid, whose squares are ``block`` pixels.
+        block: side of a square.
+        offset: (channels,) optical density to be added to the background: where glass lies on average.
+        scale: of noise, cells and nuclei.
+    """
+
+    background: Background = field(repr=False)
+    block: int
+    offset: Tensor
+    scale: FieldScale
+
+    def surface(self, top: int, left: int, height: int, width: int) -> Tensor:
+        """The background of a window, (channels, height, width)."""
+        return _window_of(self.background.surface[0], self.block, top, left, height, width) + self.offset[:, None, None]
+
+
+def slide_scale(slide: Slide, settings: DetectSettings) -> SlideScale:
+    """Look at a slide all over, a window of each square of the coarse grid, and closer at a few places.
+
+    Of each window the brightest part counts, so that squares full of cells but for a gap still tell the glass.
+
+    Raises:
+        DataError: if there is nothing but one value.
+    """
+    height, width = slide.size
+    block = max(8, math.ceil(max(height, width) / settings.side))
+    rows, columns = max(1, height // block), max(1, width // block)
+    if min(rows, columns) < 8:
+        block = max(8, min(height, width) // 8)
+        rows, columns = height // block, width // block
+    coarse = torch.stack([torch.stack([_glass(slide, row, column, block) for column in range(columns)]) for row in range(rows)])
+    y = coarse.movedim(-1, 0)
+    if float(y.amax() - y.amin()) == 0:
+        message = "the slide has the same value everywhere: there is nothing to find"
+        raise DataError(message)
+    background = fit_coarse(y[None], (height, width), settings)
+    return _looked_closer(slide, background, block, settings)
+
+
+def _glass(slide: Slide, row: int, column: int, block: int) -> Tensor:
+    side = min(block, _WINDOW)
+    top, left = row * block + (block - side) // 2, column * block + (block - side) // 2
+    pixels = slide.read(top, left, side, side)
+    density = slide_density(pixels)
+    small = reduced(density[None], min(_AVERAGE, side))[0].flatten(1)
+    order = small.mean(dim=0).argsort()
+    first, last = (int(share * len(order)) for share in _BRIGHT)
+    return small[:, order[first : max(last, first + 1)]].mean(dim=1)
+
+
+def _looked_closer(slide: Slide, background: Background, block: int, settings: DetectSettings) -> SlideScale:
+    height, width = slide.size
+    side = (min(_SAMPLE, height), min(_SAMPLE, width))
+    across = math.isqrt(_SAMPLES)
+    tops = np.unique(np.linspace(0, height - side[0], across).astype(int))
+    lefts = np.unique(np.linspace(0, width - side[1], across).astype(int))
+    windows = []
+    for top in tops.tolist():
+        for left in lefts.tolist():
+            surface = _window_of(background.surface[0], block, top, left, *side)
+            windows.append(slide_density(slide.read(top, left, *side)) - surface)
+    centres = torch.stack([_centre(window) for window in windows])
+    offset = centres.nanmedian(dim=0).values.nan_to_num(0.0)
+    above = [window - offset[:, None, None] for window in windows]
+    noise = torch.stack([density_noise(gaussian_blur(window, settings.smoothing)) for window in above]).median(dim=0).values
+    zero = FoundBackground(torch.zeros(()), None)
+    whole = [detect_on(window, zero, settings) for window in above]
+    contrast = np.concatenate([one.nuclei.contrast for one in whole])
+    area = np.concatenate([one.nuclei.areas for one in whole])
+    radii = [one.radius for one in whole if one.radius > 0]
+    shares = [float(one.mask.mean()) for one in whole if one.radius > 0]
+    order = np.argsort(radii)
+    total = np.cumsum(np.array(shares)[order]) if radii else np.zeros(0)
+    radius = float(np.array(radii)[order][np.searchsorted(total, 0.5 * total[-1])]) if radii else 0.0
+    return SlideScale(background, block, offset, FieldScale(noise, radius, look_of(contrast, area, np.ones(len(area), dtype=bool))))
+
+
+def _centre(window: Tensor) -> Tensor:
+    """Where glass lies in each channel of what is left, NaN where there is none; found from outside in."""
+    centres = []
+    for plane in window:
+        middle, reach = 0.0, _CENTRE
+        for _ in range(8):
+            near = plane[(plane - middle).abs() < reach]
+            if near.numel() < 100:
+                middle = math.nan
+                break
+            middle = float(near.median())
+            reach = max(0.004, 2.5 * 1.4826 * float((near - middle).abs().median()))
+        centres.append(middle)
+    return torch.tensor(centres)
+
+
+def slide_density(pixels: NDArray[np.generic]) -> Tensor:
+    """Optical density, also of windows of one value."""
+    return density_of_values(*planes_of(torch.as_tensor(pixels)))
+
+
+def _window_of(surface: Tensor, block: int, top: int, left: int, height: int, width: int) -> Tensor:
+    rows, columns = surface.shape[-2:]
+    y = (torch.arange(top, top + height) + 0.5) / block
+    x = (torch.arange(left, left + width) + 0.5) / block
+    grid = torch.stack(
+        ((2 * x / columns - 1)[None].expand(height, width), (2 * y / rows - 1)[:, None].expand(height, width)), dim=-1
+    )
+    return functional.grid_sample(surface[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)[0]

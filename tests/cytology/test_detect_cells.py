@@ -1,0 +1,206 @@
+"""Cells and nuclei in simulated smears, their files, and what happens to files that cannot be used."""
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from foreknow.cytology import Detection, detect
+from foreknow.cytology.batch import DetectOptions, detect_file, detect_many
+from foreknow.cytology.image_file import read_field
+from foreknow.cytology.measure import columns, measure_cells, stain_amounts
+from foreknow.cytology.nuclei import Nuclei
+from foreknow.cytology.simulate import SimulatedSmear, SmearSettings, deteriorate, simulate_smear
+from foreknow.cytology.split import split_cells
+from foreknow.errors import InputFileError, ParameterError
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "cytology"
+
+
+@pytest.fixture(scope="module")
+def smear() -> SimulatedSmear:
+    return simulate_smear(SmearSettings(height=288, width=320, cells=7), 4)
+
+
+@pytest.fixture(scope="module")
+def found(smear: SimulatedSmear) -> Detection:
+    return detect(smear.image)
+
+
+def dice(mask: np.ndarray, truth: np.ndarray, scored: np.ndarray | None = None) -> float:
+    scored = np.ones(mask.shape, dtype=bool) if scored is None else scored
+    return float(2 * (mask & truth & scored).sum() / ((mask & scored).sum() + (truth & scored).sum()))
+
+
+def test_cells_of_a_simulated_smear_are_found(smear: SimulatedSmear, found: Detection):
+    assert dice(found.mask, smear.region.numpy(), ~smear.clutter.numpy()) > 0.93
+    assert float(found.cell_layer[:, ~torch.as_tensor(found.mask)].abs().max()) == 0
+    assert float((found.background - smear.background).abs().mean()) < 0.02
+
+
+def test_nuclei_of_a_simulated_smear_are_found(smear: SimulatedSmear, found: Detection):
+    hits = sum(
+        bool((found.nuclei.labels[(smear.nuclei == label).numpy()] > 0).any())
+        for label in smear.nuclei.unique().tolist()
+        if label and int((smear.nuclei == label).sum()) > 20
+    )
+    count = sum(int((smear.nuclei == label).sum()) > 20 for label in smear.nuclei.unique().tolist() if label)
+    assert hits >= 0.8 * count
+    assert len(found.nuclei) == found.nuclei.labels.max()
+
+
+def test_deteriorated_copies_are_nearly_as_good(smear: SimulatedSmear):
+    worse = deteriorate(smear.image, generator=torch.Generator().manual_seed(0))
+    again = detect(worse)
+    assert dice(again.mask, smear.region.numpy(), ~smear.clutter.numpy()) > 0.85
+
+
+def test_grey_and_colour_agree(smear: SimulatedSmear, found: Detection):
+    grey = detect(smear.image.float().mean(dim=-1).round().to(torch.uint8))
+    assert dice(grey.mask, found.mask) > 0.9
+
+
+def test_an_empty_field_has_no_cells():
+    empty = simulate_smear(SmearSettings(height=160, width=160, cells=0), 1)
+    covered = detect(empty.image).mask.mean()
+    assert covered < 0.06  # inflammatory cells and debris lie there
+
+
+def test_clumps_are_split_by_nuclei_and_by_shape():
+    rows, cols = np.mgrid[:80, :140]
+    discs = [((rows - 40) ** 2 + (cols - x) ** 2) < 30**2 for x in (40, 92)]
+    region = discs[0] | discs[1]
+    nuclei = np.zeros(region.shape, dtype=np.int32)
+    for number, x in enumerate((40, 92), start=1):
+        nuclei[((rows - 40) ** 2 + (cols - x) ** 2) < 16] = number
+    two = Nuclei(nuclei, np.array([[40.0, 40], [92, 40]]), np.array([49.0, 49]), np.array([0.5, 0.5]))
+    none = Nuclei(np.zeros_like(nuclei), np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    for known in (two, none):
+        labels = split_cells(region, known, 30.0)
+        assert labels.max() == 2
+        assert (labels > 0).sum() == region.sum()
+        for disc in discs:
+            best = max(dice(labels == number, disc) for number in (1, 2))
+            assert best > 0.9
+    assert split_cells(np.zeros_like(region), none, 0.0).max() == 0
+
+
+def test_measurements_of_a_known_disc():
+    rows, cols = np.mgrid[:60, :60]
+    disc = ((rows - 30) ** 2 + (cols - 30) ** 2 < 20**2).astype(np.int32)
+    core = ((rows - 30) ** 2 + (cols - 30) ** 2 < 6**2).astype(np.int32)
+    nuclei = Nuclei(core, np.array([[30.0, 30.0]]), np.array([core.sum()]), np.array([0.5]))
+    density = 0.2 * torch.as_tensor(disc, dtype=torch.float32).expand(3, 60, 60)
+    (row,) = measure_cells(disc, nuclei, density, pixel_um=0.5)
+    assert (row.x, row.y) == pytest.approx((30, 30))
+    assert row.area_um2 == pytest.approx(row.area_px / 4)
+    assert row.circularity > 0.85
+    assert row.nuclei == 1
+    assert row.nucleus_cytoplasm_ratio == pytest.approx(core.sum() / (disc.sum() - core.sum()))
+    assert row.density == pytest.approx((0.2, 0.2, 0.2))
+    assert not row.touches_border
+    assert len(columns(3)) == len(columns(1)) + 6
+
+
+def test_pure_dyes_are_told_apart():
+    from foreknow.cytology.simulate import PAPANICOLAOU
+
+    for number, vector in enumerate(PAPANICOLAOU):
+        amounts = stain_amounts(0.4 * np.array(vector) / np.linalg.norm(vector))
+        assert int(np.argmax(amounts)) == number
+        assert amounts[number] == pytest.approx(0.4, rel=1e-6)
+
+
+def test_results_of_a_file_agree_with_each_other(tmp_path: Path, smear: SimulatedSmear):
+    Image.fromarray(smear.image.numpy()).save(tmp_path / "field.png")
+    summary = detect_file(tmp_path / "field.png", tmp_path / "out", DetectOptions(pixel_um=0.5))
+    labels = tifffile.imread(tmp_path / "out" / "cells.tif")
+    with (tmp_path / "out" / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert summary["cells"] == len(rows) == len(np.unique(labels)) - 1
+    assert {int(row["label"]) for row in rows} == set(np.unique(labels)) - {0}
+    for row in rows:
+        assert int(row["area_px"]) == (labels == int(row["label"])).sum()
+    mask = np.asarray(Image.open(tmp_path / "out" / "mask.png"))
+    assert np.array_equal(mask > 0, labels > 0)
+    features = json.loads((tmp_path / "out" / "cells.geojson").read_text())["features"]
+    assert len(features) == len(rows)
+    assert all(feature["geometry"]["coordinates"][0][0] == feature["geometry"]["coordinates"][0][-1] for feature in features)
+    with zipfile.ZipFile(tmp_path / "out" / "cells.roi.zip") as archive:
+        assert len(archive.namelist()) == len(rows)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "not a diagnosis" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    with tifffile.TiffFile(tmp_path / "out" / "cells.tif") as tiff:
+        assert tiff.pages[0].is_tiled
+    with pytest.raises(ParameterError, match="--overwrite"):
+        detect_file(tmp_path / "field.png", tmp_path / "out")
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, smear: SimulatedSmear):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    small = smear.image[:128, :128]
+    Image.fromarray(small.numpy()).save(folder / "good.png")
+    (folder / "broken.png").write_bytes((folder / "good.png").read_bytes()[:500])
+    Image.fromarray(np.full((64, 64), 200, dtype=np.uint8)).save(folder / "flat.png")
+    tifffile.imwrite(folder / "stack.tif", np.zeros((5, 64, 64, 2, 2), dtype=np.uint8), photometric="minisblack")
+    done: list[str] = []
+    batch = detect_many([folder], tmp_path / "out", DetectOptions(report=False), done.append)
+    assert [one["name"] for one in batch.summaries] == ["good"]
+    assert sorted(failure.name for failure in batch.failures) == ["broken", "flat", "stack"]
+    assert all(failure.is_input for failure in batch.failures)
+    assert all(failure.name in failure.message for failure in batch.failures)
+    assert len(done) == 4
+    assert (tmp_path / "out" / "summary.csv").read_text().count("failed") == 3
+    again = detect_many([folder / "good.png"], tmp_path / "out", DetectOptions(resume=True))
+    assert again.summaries == batch.summaries
+
+
+def test_ome_tiff_tells_the_size_of_a_pixel(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        pixels,
+        photometric="rgb",
+        metadata={"axes": "YXS", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm"},
+    )
+    field = read_field(tmp_path / "a.ome.tif")
+    assert field.pixel_um == 0.25
+    assert np.array_equal(field.pixels, pixels)
+    tifffile.imwrite(tmp_path / "plain.tif", pixels[..., 0])
+    assert read_field(tmp_path / "plain.tif").pixel_um is None
+    with pytest.raises(InputFileError, match="cannot be read"):
+        read_field(tmp_path / "no.png")
+
+
+def test_command_line(tmp_path: Path, smear: SimulatedSmear):
+    from foreknow.cli.app import app
+
+    Image.fromarray(smear.image[:128, :128].numpy()).save(tmp_path / "field.png")
+    runner = CliRunner()
+    result = runner.invoke(app, ["cytology", "detect", str(tmp_path / "field.png"), "-o", str(tmp_path / "out"), "--no-report"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "field" / "cells.csv").is_file()
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    result = runner.invoke(app, ["cytology", "detect", str(tmp_path / "bad.png"), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    result = runner.invoke(app, ["cytology", "detect", str(tmp_path / "field.png"), "-o", str(tmp_path / "x"), "--pixel", "99"])
+    assert result.exit_code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.skipif(not REAL.is_dir(), reason="the development images are not here")
+@pytest.mark.parametrize("name", ["isbi_024", "edf_03", "lbc_101", "oral_000057_01"])
+def test_regions_of_real_fields(name: str):
+    region = np.asarray(Image.open(REAL / "region" / f"{name}.png"))
+    found = detect(np.asarray(Image.open(REAL / "images" / f"{name}.png")))
+    assert dice(found.mask, region == 255, region != 127) > 0.95
