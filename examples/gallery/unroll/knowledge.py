@@ -2,8 +2,9 @@
 
 Eight steps of a proximal algorithm for blurred spikes are trained on simulated pairs. All that training may change has
 a meaning: the weight of the prior, and the kernel of the blur, of which the model was told a wrong one (grey, dashed).
-So what was learned can be read, and put back into the classical solver. The true kernel (black, dotted) was in the data
-only; its scale cannot be known, since taller spikes through a flatter kernel are the same data.
+So what was learned can be read, and put back into the classical solver. The true kernel (black,
+dotted) was in the data only; it is drawn with the norm of the learned one, since taller spikes through a flatter kernel are
+the same data. What is learned has gone most of the way to it.
 """
 
 import sys
@@ -40,7 +41,7 @@ print(f"error on pairs not learned from: {before:.4f} before, {after:.4f} after"
 figure = knowledge_figure(network.knowledge())
 kernel = next(axis for axis in figure.axes if "kernel" in axis.get_title())
 learned = next(row.now for row in network.knowledge().rows if row.name == "kernel")
-kernel.plot(true_kernel * learned.norm() / true_kernel.norm(), "k:", lw=1.5, label="true, as tall")
+kernel.plot(true_kernel * learned.norm() / true_kernel.norm(), "k:", lw=1.5, label="true, of the same norm")
 kernel.legend(fontsize=8)
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "knowledge.png", dpi=110)
 plt.close("all")
