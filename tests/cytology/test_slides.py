@@ -1,0 +1,122 @@
+"""Whole slides: read in windows, worked on in tiles, seamless, resumable."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from foreknow.cytology.batch import DetectOptions, detect_file
+from foreknow.cytology.settings import DetectSettings
+from foreknow.cytology.simulate import SmearSettings, simulate_smear
+from foreknow.cytology.slide import detect_slide
+from foreknow.cytology.slide_file import ArraySlide, TiffSlide, is_slide, level_for, open_slide
+from foreknow.cytology.slide_scale import slide_scale
+from foreknow.cytology.slide_tiles import detect_tile, detect_tiles, read_tiles, tile_file, tiles_of
+from foreknow.errors import InputFileError
+
+SETTINGS = DetectSettings(side=64)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return simulate_smear(SmearSettings(height=512, width=640, cells=14), 2).image.numpy()
+
+
+def test_level_nearest_to_half_a_micrometre():
+    assert level_for(0.25, [1, 4, 16]) == 0
+    assert level_for(0.125, [1, 4, 16]) == 1
+    assert level_for(None, [1, 4]) == 0
+    assert level_for(2.0, [1, 4]) == 0
+
+
+def test_pyramid_is_read_in_windows(tmp_path: Path, pixels: np.ndarray):
+    path = tmp_path / "pyramid.ome.tif"
+    with tifffile.TiffWriter(path) as writer:
+        options = {"tile": (128, 128), "photometric": "rgb", "compression": "zlib"}
+        writer.write(pixels, subifds=1, metadata={"axes": "YXS", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm"}, **options)
+        writer.write(pixels[::2, ::2], subfiletype=1, **options)
+    with open_slide(path) as slide:
+        assert isinstance(slide, TiffSlide)
+        assert slide.size == (256, 320)
+        assert slide.downsample == 2
+        assert slide.pixel_um == 0.5
+        assert np.array_equal(slide.read(10, 20, 30, 40), pixels[::2, ::2][10:40, 20:60])
+    assert not is_slide(path)
+    (tmp_path / "bad.svs").write_bytes(b"nothing")
+    with pytest.raises(InputFileError, match="cannot be read as a slide"):
+        open_slide(tmp_path / "bad.svs")
+
+
+def test_tiles_of_a_slide_are_seamless(tmp_path: Path, pixels: np.ndarray):
+    slide = ArraySlide(pixels)
+    scale = slide_scale(slide, SETTINGS)
+    (whole,) = (detect_tile(slide, tile, scale, SETTINGS) for tile in tiles_of(slide.size, 1024))
+    tiles = tiles_of(slide.size, 256)
+    detect_tiles(slide, tiles, scale, SETTINGS, tmp_path, jobs=2)
+    parts = list(read_tiles(tiles, tmp_path))
+    mask = np.zeros(slide.size, dtype=bool)
+    for part in parts:
+        top, left = part.origin
+        mask[top : top + part.labels.shape[0], left : left + part.labels.shape[1]] |= part.labels > 0
+    truth = whole.labels > 0
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.97
+    assert abs(sum(len(part.rows) for part in parts) - len(whole.rows)) <= 0.25 * len(whole.rows) + 1
+
+
+def test_slide_results_agree_and_an_interrupted_run_goes_on(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, tile=(128, 128), photometric="rgb")
+    monkeypatch.setattr("foreknow.cytology.slide_tiles.CORE", 256)
+    monkeypatch.setattr("foreknow.cytology.slide.tiles_of", lambda size: tiles_of(size, 256))
+    options = DetectOptions(SETTINGS, pixel_um=0.5)
+
+    def stop(share: float) -> None:
+        if share > 0.3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect_slide(path, tmp_path / "out", options, "slide", stop)
+    assert not (tmp_path / "out").exists()
+    (work,) = tmp_path.glob(".slide-*.tiles")
+    kept = tile_file(work, tiles_of((512, 640), 256)[0])
+    before = kept.stat().st_mtime_ns
+    monkeypatch.setattr("foreknow.cytology.slide_tiles._write", _spy(calls := []))
+    summary = detect_slide(path, tmp_path / "out", options, "slide")
+    assert 0 < len(calls) < 6
+    assert before > 0
+    assert not work.exists()
+    labels = tifffile.imread(tmp_path / "out" / "cells.tif")
+    with (tmp_path / "out" / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert labels.shape == (512, 640)
+    assert summary["cells"] == len(rows) == labels.max()
+    features = json.loads((tmp_path / "out" / "cells.geojson").read_text())["features"]
+    assert len(features) <= len(rows)
+    assert len(features) >= 0.9 * len(rows)
+    assert "not a diagnosis" in (tmp_path / "out" / "report.html").read_text()
+
+
+def _spy(calls: list[int]):
+    from foreknow.cytology import slide_tiles
+
+    write = slide_tiles._write
+
+    def spied(work, found):
+        calls.append(found.tile.number)
+        write(work, found)
+
+    return spied
+
+
+def test_large_images_are_worked_on_in_tiles(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "large.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb")
+    assert not is_slide(path)
+    monkeypatch.setattr("foreknow.cytology.slide_file.LARGE", 100_000)
+    assert is_slide(path)
+    summary = detect_file(path, tmp_path / "out", DetectOptions(SETTINGS, report=False))
+    assert summary["tiles"] == 1
+    assert summary["cells"] > 0
