@@ -72,6 +72,19 @@ def test_shutters_stay_empty(run):
     assert not vessel_mask(found).binary[:, ~opened].any()
 
 
+def test_exposure_that_flickers_is_no_noise():
+    generator = torch.Generator().manual_seed(0)
+    still = gaussian_blur(torch.randn(1, 96, 96, generator=generator), 3.0)
+    frames = still + 0.05 * torch.randn(20, 1, 1, generator=generator) + 0.02 * torch.randn(20, 96, 96, generator=generator)
+    truth = torch.zeros(20, 96, 96, dtype=torch.bool)
+    for number, (frame, where) in enumerate(zip(frames, truth, strict=True)):
+        where[20:80, 10 + 4 * number : 15 + 4 * number] = True
+        frame[where] += 0.6
+    found = separate_run(frames)
+    assert found.noise == pytest.approx(0.02, rel=0.1)
+    assert dice(vessel_mask(found).binary, truth) > 0.7
+
+
 @pytest.mark.parametrize("shown", [1, 5])
 def test_few_frames_end_in_a_sentence(run, shown):
     with pytest.raises(DataError, match=r"run-007 has . frames?, and separation by movement needs 6"):

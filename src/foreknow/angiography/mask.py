@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from foreknow.angiography.noise import noise_of_samples, some_pixels
 from foreknow.angiography.separate import Separation
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.simulate.blur import gaussian_blur
-from foreknow.solve import noise_level
 
-_SAMPLES = 2**16
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -81,11 +80,9 @@ def vessel_mask(separation: Separation, settings: EnhanceSettings | None = None)
 
 def _smoothed_noise(separation: Separation, width: float) -> float:
     """Standard deviation of the noise of smoothed frames, from some of their pixels."""
-    chosen = separation.area.flatten().nonzero().squeeze(1)
-    chosen = chosen[:: max(1, len(chosen) // _SAMPLES)]
+    chosen = some_pixels(separation.area)
     pairs = zip(separation.vessels, separation.background, strict=True)
-    sample = torch.stack([gaussian_blur(vessels + background, width).flatten()[chosen] for vessels, background in pairs])
-    return float(noise_level(sample, time_axis=-2))
+    return noise_of_samples(torch.stack([gaussian_blur(one + other, width).flatten()[chosen] for one, other in pairs]))
 
 
 def _components(frame: NDArray[np.float32], low: float, high: float, area: float) -> NDArray[np.bool_]:

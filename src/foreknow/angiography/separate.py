@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from foreknow.angiography.balanced import BalancedRobustPCA, Found
 from foreknow.angiography.exposed import exposed_area, frozen_frames, require_separable
+from foreknow.angiography.noise import noise_of_run
 from foreknow.angiography.pan import Pan, find_pan, no_pan
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.subspace import background_at_full_size
-from foreknow.solve import noise_level
 
 _DIRECTION = 1e-2  # of the largest singular value: what counts as a direction of the background
 
@@ -108,7 +108,7 @@ def separate_run(
     inside = _reduced(area[None].float(), factor)[0] > 0.999
     pan, remarks = _pan(small, inside, settings, factor)
     tell(0.1)
-    sigma = float(noise_level(torch.where(inside, small, 0.0)[:, inside], time_axis=-2))
+    sigma = noise_of_run(small, inside)
     placed = pan.align(torch.where(inside, small, small.new_zeros(())))
     seen = pan.align(inside.expand_as(small).contiguous())  # without movement what is hidden is 0 in all frames, which has low rank
     found = solver(placed, seen if pan.reach else None, sigma, lambda share: tell(0.1 + 0.7 * share))
@@ -128,7 +128,7 @@ def separate_run(
         vessels=vessels,
         background=background,
         area=area,
-        noise=float(noise_level(attenuation[:, area], time_axis=-2)),
+        noise=noise_of_run(attenuation, area),
         pan=pan,
         certificate=found.certificate,
         iterations=found.iterations,

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from foreknow.angiography.network.looking import filled, resized, working_size
 from foreknow.angiography.network.vessel_network import VesselNetwork
+from foreknow.angiography.noise import noise_of_samples
 from foreknow.errors import DataError, ParameterError, ShapeError
 from foreknow.noise import Gaussian
 from foreknow.priors import L1, NonNegative, NuclearNorm
-from foreknow.solve import OnlineRobustPCA, noise_level
+from foreknow.solve import OnlineRobustPCA
 from foreknow.solve.leading_subspace import LeadingSubspace
 
 _STEP = 0.06  # units of detail by which the running median follows
@@ -151,7 +152,7 @@ class OnlineStream(FrameStream):
     def _begin(self) -> None:
         frames = torch.stack(self._beginning)
         self._beginning.clear()
-        sigma = max(float(noise_level(frames.flatten(1), time_axis=-2)), 1e-4)
+        sigma = max(noise_of_samples(frames.flatten(1)), 1e-4)
         # In units of the noise: what exceeds the level is a vessel, and a direction of the background has more than noise would
         # (the largest singular value of n x T entries is about sqrt(n) + sqrt(T); Davidson and Szarek 2001).
         weight = (math.sqrt(frames[0].numel()) + math.sqrt(len(frames))) / sigma

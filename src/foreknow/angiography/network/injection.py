@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from foreknow.angiography.network.objective import LayerAndGate
 from foreknow.angiography.network.training_runs import TrainingRuns
 from foreknow.angiography.network.variation import Varied
 from foreknow.angiography.network.vessel_network import VesselNetwork
+from foreknow.angiography.noise import noise_of_samples
 from foreknow.errors import DataError
 from foreknow.inject import ModelLoss
 from foreknow.learn import (
@@ -38,7 +40,6 @@ from foreknow.model import Model
 from foreknow.noise import Gaussian
 from foreknow.priors import L1, NonNegative, PerEntryNuclearNorm
 from foreknow.problem import Component
-from foreknow.solve import noise_level
 
 _LEAST = 0.005  # attenuation: what counts as noise at least, also in smooth frames
 _FAR, _NEAR = 0.8, 1.25
@@ -138,7 +139,7 @@ def inject(
     """
     numbers = numbers or InjectionNumbers()
     learned, apart = _divided(films, numbers)
-    noise = max(_LEAST, float(torch.stack([noise_level(film.flatten(1), time_axis=-2) for film in learned]).median()))
+    noise = max(_LEAST, statistics.median(noise_of_samples(film.flatten(1)) for film in learned))
     model = declared_model(noise, numbers)
     loss, work = loss_of(model), Path(folder)
     data = _views(UnequalExamples([Example(film, {}) for film in learned]), numbers, items=numbers.items)

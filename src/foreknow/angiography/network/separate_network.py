@@ -11,10 +11,10 @@ from torch import Tensor
 from foreknow.angiography.exposed import exposed_area, frozen_frames, require_separable
 from foreknow.angiography.network.looking import look_at_run
 from foreknow.angiography.network.vessel_network import VesselNetwork
+from foreknow.angiography.noise import noise_of_run
 from foreknow.angiography.pan import no_pan
 from foreknow.angiography.separate import Separation
 from foreknow.angiography.settings import EnhanceSettings
-from foreknow.solve import noise_level
 
 FORMULA = "vessels = gate * max(attenuation - b, 0), gate and b by a network; background = attenuation - vessels"
 
@@ -59,7 +59,7 @@ def separate_by_network(
         vessels=seen.vessels,
         background=attenuation - seen.vessels,
         area=area,
-        noise=float(noise_level(attenuation[:, area], time_axis=-2)) if frames > 1 else _noise_of_frame(attenuation[0], area),
+        noise=noise_of_run(attenuation, area) if frames > 1 else _noise_of_frame(attenuation[0], area),
         pan=no_pan(frames, (attenuation.shape[1], attenuation.shape[2])),
         certificate=None,
         iterations=frames,
