@@ -1,4 +1,4 @@
-"""Windows of simulated breath sounds for the wheeze network, as the network sees them, with the weights of the declared model."""
+"""Windows of breath sounds for the wheeze network, as the network sees them, with what the declared model says of them."""
 
 import math
 from dataclasses import replace
@@ -11,22 +11,22 @@ from foreknow.learn import Examples
 from foreknow.lung.line_whitening import line_whitening
 from foreknow.lung.simulate import RHONCHUS, STRIDOR, WHEEZE, ContinuousSettings, SimulatedRecording, simulate_recording
 from foreknow.lung.train.crackle_windows import draw_settings
+from foreknow.lung.train.wheeze_injection import TARGET, injected_target
 from foreknow.lung.wheeze_network import WheezeNetworkSettings
 from foreknow.lung.wheeze_separation import ENVELOPE, QUANTILE, line_weights
 from foreknow.lung.wheeze_settings import WheezeSettings
 from foreknow.simulate.fields import uniform
 
 SECONDS = 4.096
-WEIGHTS = "weights"
 _KINDS = (WHEEZE, WHEEZE, RHONCHUS, STRIDOR)
 _WITHOUT = 0.2  # share of windows without any
 _CRACKLES = 0.25  # share of windows in which the crackles are left that others would have taken out
 
 
 def simulated_spectra(size: int, seed: int, settings: WheezeNetworkSettings) -> Examples:
-    """Simulated windows without their truth: spectra, and beside them the weights that continuity gives to the declared model.
+    """Simulated windows without their truth: spectra, and beside them what the declared model says of them (`injected_target`).
 
-    The weights are made of the spectra alone; nothing here says where a wheeze was drawn.
+    That is made of the spectra alone; nothing here says where a wheeze was drawn.
 
     Args:
         size: windows.
@@ -38,9 +38,10 @@ def simulated_spectra(size: int, seed: int, settings: WheezeNetworkSettings) -> 
 
 
 def examples(windows: list[Tensor], settings: WheezeNetworkSettings) -> Examples:
-    """Windows of breath sound, (n,) each, as spectra (bins, frames), complex64, and their weights by the name ``weights``."""
+    """Windows of breath sound, (n,) each, as spectra (bins, frames), complex64, with `injected_target` by the name ``target``."""
     pairs = [spectrum_and_weights(window, settings) for window in windows]
-    return Examples(torch.stack([pair[0] for pair in pairs]), {WEIGHTS: torch.stack([pair[1] for pair in pairs])})
+    targets = torch.stack([injected_target(*pair) for pair in pairs])
+    return Examples(torch.stack([pair[0] for pair in pairs]), {TARGET: targets})
 
 
 def spectrum_and_weights(window: Tensor, settings: WheezeNetworkSettings) -> tuple[Tensor, Tensor]:

@@ -18,9 +18,9 @@ from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
 from foreknow.lung.wheeze_network_separation import NetworkWheezeSeparator
 from foreknow.lung.wheeze_settings import WheezeSettings
 
-TRAINING = Settings(epochs=20, batch_size=8, learning_rate=5e-3, clip_norm=1.0, checkpoint_seconds=20.0)
+TRAINING = Settings(epochs=16, batch_size=8, learning_rate=5e-3, clip_norm=1.0, checkpoint_seconds=20.0)
 ADAPTATION = Settings(epochs=6, batch_size=8, learning_rate=1e-3, clip_norm=1.0)
-WINDOWS = 320
+WINDOWS = 304
 LEAST_WINDOWS = 8
 _WORST_DB = 100.0  # for a part in which there is nothing
 _TRAINING_SEED, _VALIDATION_SEED, _TEST_SEED = 72_000, 73_000, 74_000
