@@ -12,7 +12,7 @@ from foreknow.cytology.batch import DetectOptions, detect_file
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.simulate import SmearSettings, simulate_smear
 from foreknow.cytology.slide import detect_slide
-from foreknow.cytology.slide_file import ArraySlide, TiffSlide, is_slide, level_for, open_slide
+from foreknow.cytology.slide_file import ArraySlide, TiffSlide, at_working_size, is_slide, level_for, open_slide
 from foreknow.cytology.slide_scale import slide_scale
 from foreknow.cytology.slide_tiles import detect_tile, detect_tiles, read_tiles, tile_file, tiles_of
 from foreknow.errors import InputFileError
@@ -30,6 +30,17 @@ def test_level_nearest_to_half_a_micrometre():
     assert level_for(0.125, [1, 4, 16]) == 1
     assert level_for(None, [1, 4]) == 0
     assert level_for(2.0, [1, 4]) == 0
+
+
+def test_finer_slides_are_reduced_to_working_size(pixels: np.ndarray):
+    slide = at_working_size(ArraySlide(pixels, 0.23))
+    assert slide.size == (256, 320)
+    assert slide.pixel_um == pytest.approx(0.46)
+    assert slide.downsample == 2
+    means = pixels[20:60, 40:100].reshape(20, 2, 30, 2, 3).astype(float).mean(axis=(1, 3))
+    assert np.abs(slide.read(10, 20, 20, 30).astype(float) - means).max() <= 0.5
+    assert at_working_size(ArraySlide(pixels, 0.5)).downsample == 1
+    assert at_working_size(ArraySlide(pixels)).downsample == 1
 
 
 def test_pyramid_is_read_in_windows(tmp_path: Path, pixels: np.ndarray):

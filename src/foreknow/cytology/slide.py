@@ -33,7 +33,7 @@ from foreknow.cytology.results import (
     resolution,
 )
 from foreknow.cytology.settings import DetectSettings
-from foreknow.cytology.slide_file import Slide, open_slide
+from foreknow.cytology.slide_file import Slide, at_working_size, open_slide
 from foreknow.cytology.slide_scale import slide_scale
 from foreknow.cytology.slide_tiles import detect_tiles, read_tiles, tiles_of, work_key
 from foreknow.files import write_json_atomic
@@ -78,8 +78,9 @@ def detect_slide(
     """
     start = time.perf_counter()
     settings = options.settings
-    with open_slide(path) as slide:
-        slide.pixel_um = slide.pixel_um or (None if options.pixel_um is None else options.pixel_um * slide.downsample)
+    with open_slide(path) as whole:
+        whole.pixel_um = whole.pixel_um or (None if options.pixel_um is None else options.pixel_um * whole.downsample)
+        slide = at_working_size(whole)
         work = folder.parent / f".{name}-{work_key(path, settings, slide.pixel_um)}.tiles"
         work.mkdir(parents=True, exist_ok=True)
         scale = slide_scale(slide, settings)

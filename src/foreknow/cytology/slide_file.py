@@ -64,6 +64,33 @@ class ArraySlide(Slide):
         self._pixels = None
 
 
+class ReducedSlide(Slide):
+    """A slide at a part of its resolution: means of squares of pixels.
+
+    Args:
+        slide: the whole.
+        factor: side of a square.
+    """
+
+    def __init__(self, slide: Slide, factor: int) -> None:
+        self._slide = slide
+        self._factor = factor
+        self.size = (slide.size[0] // factor, slide.size[1] // factor)
+        self.pixel_um = None if slide.pixel_um is None else slide.pixel_um * factor
+        self.downsample = slide.downsample * factor
+
+    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.generic]:
+        """Means of the squares, in the type of the slide."""
+        step = self._factor
+        fine = self._slide.read(top * step, left * step, height * step, width * step)
+        squares = fine.reshape(height, step, width, step, *fine.shape[2:]).mean(axis=(1, 3), dtype=np.float32)
+        return squares.astype(fine.dtype) if fine.dtype.kind == "f" else np.round(squares).astype(fine.dtype)
+
+    def close(self) -> None:
+        """Close the whole."""
+        self._slide.close()
+
+
 class TiffSlide(Slide):
     """The level of a TIFF, pyramidal or not, that is nearest to half a micrometre a pixel; segments are decoded as asked for."""
 
@@ -167,6 +194,12 @@ def open_slide(path: Path) -> Slide:
     except Exception as error:
         message = f"{name} cannot be read as a slide ({type(error).__name__}: {error}); copy it again, with the files beside it"
         raise InputFileError(message) from error
+
+
+def at_working_size(slide: Slide) -> Slide:
+    """A slide whose pixels are about half a micrometre, where they are known to be finer."""
+    factor = 1 if slide.pixel_um is None else int(1.3 * _WORKING_UM / slide.pixel_um)
+    return ReducedSlide(slide, factor) if factor > 1 else slide
 
 
 def level_for(pixel_um: float | None, downsamples: list[float]) -> int:

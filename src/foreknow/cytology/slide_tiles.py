@@ -20,7 +20,7 @@ from foreknow.cytology.slide_file import Slide
 from foreknow.cytology.slide_scale import SlideScale, slide_density
 from foreknow.files import atomic_path
 
-CORE = 1024  # pixels of a tile without its halo
+CORE = 2048  # pixels of a tile without its halo
 _HALO = (64, 320)
 _RADII = 6.0  # inscribed radii that a halo has: a cell and its neighbours
 
