@@ -106,3 +106,31 @@ def test_a_voice_is_not_scored_as_a_wheeze():
 def test_a_score_of_nothing_and_of_voice_only_is_finite():
     for signal in (torch.zeros(RATE), speech(1.0, 0.0, 1.0)):
         assert bool(torch.isfinite(wheeze_activity(signal, rate=RATE, settings=SETTINGS)[0]).all())
+
+
+def tone(first, last, start, end, seconds, amplitude):
+    """A tone that glides evenly."""
+    time = torch.arange(round(seconds * RATE), dtype=torch.float64) / RATE
+    since = (time - start).clamp(0, end - start)
+    turns = first * since + 0.5 * (last - first) / (end - start) * since.square()
+    ends = torch.minimum(time - start, end - time).clamp(0, 0.03) / 0.03
+    return amplitude * ends * torch.sin(2 * torch.pi * turns)
+
+
+def test_lines_that_cross_are_two_events():
+    sound = breath(4.0, seed=7)
+    loud = 4 * float(sound.std())
+    crossing = tone(300.0, 520.0, 1.0, 2.2, 4.0, loud) + tone(560.0, 330.0, 1.0, 2.2, 4.0, loud)
+    found = [wheeze for wheeze in find_wheezes(crossing, sound, rate=RATE, settings=SETTINGS) if wheeze.duration > 0.8]
+    courses = sorted((wheeze.hertz[0], wheeze.hertz[-1]) for wheeze in found)
+    assert [round(low) for low, _ in courses] == pytest.approx([300, 560], abs=25)
+    assert [round(high) for _, high in courses] == pytest.approx([520, 330], abs=25)
+    assert all(wheeze.voices == 2 for wheeze in found)
+
+
+def test_a_loud_line_is_followed_to_its_end():
+    sound = breath(6.0, seed=8)
+    long = tone(400.0, 420.0, 2.0, 3.6, 6.0, 30 * float(sound.std()))
+    found = [wheeze for wheeze in find_wheezes(long, sound, rate=RATE, settings=SETTINGS) if wheeze.strength > 5]
+    assert len(found) == 1
+    assert (found[0].onset, found[0].end) == pytest.approx((2.0, 3.6), abs=0.06)
