@@ -31,7 +31,8 @@ _NOTES = [
     0.5. Box F1: boxes of single cells at 0.5; methods that do not split give those of connected parts. Hit: share of true nuclei
     in the mask (of oral only free-lying ones are marked). Nucleus F1: centres within 12 pixels.""",
     """Plain robust PCA: all fields of a subset together, weights 1 and 1/sqrt(pixels), threshold 0.05 of density, as for the flat
-    field; Otsu by image. Seconds: wall-clock a field, one thread, medians, of a machine that others used too.""",
+    field; Otsu by image. Seconds: wall-clock a field, one thread, means, of a machine
+    on which a dozen other jobs ran.""",
 ]
 
 
@@ -93,4 +94,4 @@ def _speed() -> str:
         for name, value in zip(spent, np.diff(times), strict=True):
             spent[name].append(1e3 * float(value) / (1024**2 / 1e6))
     parts = ", ".join(f"{name} {np.median(values):.0f}" for name, values in spent.items())
-    return f"Milliseconds a megapixel, one thread, simulated field of 1024 x 1024 in colour, medians of three: {parts}."
+    return f"Milliseconds a megapixel, one thread, simulated field of 1024 x 1024 in colour, medians of three, of a busy machine: {parts}."
