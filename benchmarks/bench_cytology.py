@@ -94,4 +94,5 @@ def _speed() -> str:
         for name, value in zip(spent, np.diff(times), strict=True):
             spent[name].append(1e3 * float(value) / (1024**2 / 1e6))
     parts = ", ".join(f"{name} {np.median(values):.0f}" for name, values in spent.items())
-    return f"Milliseconds a megapixel, one thread, simulated field of 1024 x 1024 in colour, medians of three, of a busy machine: {parts}."
+    how = "one thread, simulated field of 1024 x 1024 in colour, medians of three, of a busy machine"
+    return f"Milliseconds a megapixel, {how}: {parts}."
