@@ -121,7 +121,7 @@ def test_modes_refuse_what_has_no_meaning(tmp_path):
     with pytest.raises(ParameterError, match="npz and nifti"):
         require_formats(["png"])
     assert Enhancer().mode_for(3) is Mode.FRAME
-    assert Enhancer().mode_for(30) is Mode.CLASSICAL
+    assert Enhancer().mode_for(30) is Mode.NETWORK
 
 
 def test_a_saved_network_says_the_same_and_others_are_refused(tmp_path):

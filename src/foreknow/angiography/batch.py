@@ -79,7 +79,7 @@ def enhance_file(
     Args:
         path: a DICOM file, TIFF, PNG or folder of pictures.
         folder: of the results; made if it is not there.
-        enhancer: how to separate; the classical way, and single frames by the network that comes with foreknow, if None.
+        enhancer: how to separate; by the network that comes with foreknow if None.
         name: what sentences and results call the run; neither the file's name nor any field of it is written anywhere.
         relationship: how values follow from exposure, if the file does not say.
         overwrite: whether results of an earlier run are replaced.

@@ -26,7 +26,7 @@ class Mode(StrEnum):
     """How vessels are separated.
 
     Attributes:
-        AUTO: ``CLASSICAL``, and ``FRAME`` for runs that are too short for it.
+        AUTO: ``NETWORK``, and ``FRAME`` for runs that are too short to know their median.
         CLASSICAL: robust PCA to a certified gap.
         UNROLLED: the same in a few learned steps.
         NETWORK: a trained network that knows the median of the run.
@@ -73,14 +73,14 @@ class Enhancer:
         """
         if self.mode is Mode.UNROLLED:
             self._unrolled()
-        elif self.mode in {Mode.NETWORK, Mode.FRAME} or self.model is not None:
+        elif self.mode is not Mode.CLASSICAL:
             self._network()
 
     def mode_for(self, frames: int) -> Mode:
         """The mode for a run of so many frames."""
         if self.mode is not Mode.AUTO:
             return self.mode
-        return Mode.FRAME if frames < self.settings.least_frames else Mode.CLASSICAL
+        return Mode.FRAME if frames < self.settings.least_frames else Mode.NETWORK
 
     def separate(
         self,
@@ -102,7 +102,7 @@ class Enhancer:
 
             alone = mode is Mode.FRAME
             found = separate_by_network(self._network(), attenuation, opened, darkest, self.settings, name, progress, alone=alone)
-            if self.mode is Mode.AUTO:
+            if self.mode is Mode.AUTO and alone:
                 found = replace(found, notices=(*found.notices, _too_short(len(attenuation))))
             return found
         if mode is Mode.UNROLLED:

@@ -40,7 +40,7 @@ def enhance(
         typer.Option(
             "--mode",
             help="classical (certified), unrolled (few learned steps), network, frame (each frame alone); "
-            "auto: classical, and frame for runs of very few frames.",
+            "auto: network, and frame for runs of very few frames.",
         ),
     ] = "auto",
     model: Annotated[
