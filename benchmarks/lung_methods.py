@@ -11,7 +11,7 @@ from benchmarks.baselines.teager import Teager
 from benchmarks.baselines.two_dictionaries import TwoDictionaries
 from benchmarks.baselines.wavelet_threshold import WaveletThreshold
 from benchmarks.baselines.wtst_nst import WtstNst
-from benchmarks.foreknow_lung import NAME, ForeknowLung, why_unavailable
+from benchmarks.foreknow_lung import NAME, UNROLLED, ForeknowLung, why_unavailable
 
 TUNED = Path(__file__).parent / "baselines" / "tuned.json"
 BASELINES: dict[str, Method] = {
@@ -50,6 +50,7 @@ def contenders() -> tuple[list[Contender], list[str]]:
     if reason := why_unavailable():
         notes.append(f"{NAME} is not available: {reason}.")
     else:
+        listed.append(Contender(UNROLLED, ForeknowLung("unrolled"), 0.0))
         listed.append(Contender(NAME, ForeknowLung(), tuned.get(NAME, {}).get("offset", 0.0)))
     for name, method in BASELINES.items():
         entry = tuned.get(name, {})

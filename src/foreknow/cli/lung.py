@@ -68,7 +68,8 @@ def separate(
     if minimum_level is not None:
         settings = replace(settings, minimum_level_db=minimum_level)
     if wheezes:
-        settings = replace(settings, wheezes=WheezeSettings())
+        own = Path(model) / "wheezes"  # what foreknow lung train --wheezes wrote
+        settings = replace(settings, wheezes=WheezeSettings(model=str(own)) if own.is_dir() else WheezeSettings())
     lengths = lengths_of(find_recordings(recordings, output))
     check_output(output)
     with show_progress(lengths) as watch:

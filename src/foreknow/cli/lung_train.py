@@ -20,6 +20,9 @@ def train(
     ] = "unrolled",
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes through the recordings.")] = 6,
     windows: Annotated[int, typer.Option("--windows", min=8, help="Windows of 4 s to learn from, at most.")] = 160,
+    wheezes: Annotated[
+        bool, typer.Option("--wheezes", help="Adapt the wheeze network too, on recordings without crackles.")
+    ] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -66,6 +69,16 @@ def train(
     write_text_atomic(output / "crackles.html", adaptation_report(found, version("foreknow")).render())
     screen = console()
     screen.print(str(found.drift), markup=False)
+    if wheezes:
+        from foreknow.lung.settings import SeparationSettings  # noqa: PLC0415
+        from foreknow.lung.train.wheeze_recordings import breath_windows  # noqa: PLC0415
+        from foreknow.lung.train.wheezes import adapt_wheezes  # noqa: PLC0415
+
+        quiet, left_out = breath_windows(files, at_most=windows, settings=SeparationSettings(crackle_model=str(output)))
+        for name, why in left_out:
+            say_error(f"{name} is left out for wheezes: {why}")
+        for what, value in adapt_wheezes(quiet, output, progress=Bar()).items():
+            screen.print(f"wheezes, {what}: {value:.4g}", markup=False)
     screen.print(
         f"{display_name(output)}: model in crackles/, report in crackles.html; use it with --model {display_name(output)}",
         markup=False,

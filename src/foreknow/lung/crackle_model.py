@@ -102,5 +102,9 @@ def model_label(name: str) -> str:
 
 
 def settings_as_json(settings: SeparationSettings) -> dict[str, Any]:
-    """Settings for a file: with what identifies the crackle model instead of where it lies."""
-    return {**asdict(settings), "crackle_model": model_label(settings.crackle_model)}
+    """Settings for a file: with what identifies the models instead of where they lie, which may name a person."""
+    table = {**asdict(settings), "crackle_model": model_label(settings.crackle_model)}
+    wheezes = table["wheezes"]
+    if wheezes is not None and "model" in wheezes:
+        table["wheezes"] = {**wheezes, "model": display_name(Path(wheezes["model"]).name)}
+    return table
