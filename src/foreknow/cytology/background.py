@@ -30,6 +30,7 @@ _NARROW, _WIDE = 1.5, 3.0  # standard deviations, coarse pixels: what unevenness
 _LOW_SHARE, _LOW_DIFFERENCE = 0.2, 0.358  # the quantile of differences of white noise, in its standard deviation
 _BRIGHTEST, _DARKEST = -0.1, 3.0  # optical density of empty glass
 _LEAST_WEIGHT = 1e-3
+_REWEIGHTINGS = 6
 _GIVEN_BACK = 0.5  # ridge with which light is given back: little where little glass is seen
 _HALF_NORMAL = 0.6744897501960817
 
@@ -107,9 +108,10 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
         unit = math.sqrt(channels) / spread
         cells = (depth if number else 1.0) * unit * weights
         noise = CellsAboveGlass(cells, settings.glint * unit, spread)
-        model = background_model(light, cast, rigidity * float((gate * cells).norm()), noise)
-        if not number:
-            start = min(starts, key=lambda one: float(model.objective(one, y)))  # the problem is convex: it is only quicker
+        bound = rigidity * float((gate * cells).norm())
+        model = background_model(light, cast, bound, noise)
+        near = [reweighted(light, y, noise, bound, one) for one in (starts if not number else [start])]
+        start = min([*starts, *near] if not number else [start, *near], key=lambda one: float(model.objective(one, y)))
         solutions.append(_solve(model, y, start, settings))
         start = dict(solutions[-1].coefficients)
         residual = y - solutions[-1]["light"] - solutions[-1]["cast"]
@@ -130,6 +132,25 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
         sum(one.iterations for one in solutions),
         all(bool(one.converged) for one in solutions),
     )
+
+
+def reweighted(
+    light: SmoothLight, y: Tensor, noise: CellsAboveGlass, rigidity: float, start: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """A start nearer to the solution of a round, by least squares with Huber's weights (Holland and Welsch 1977).
+
+    The solver moves the light by no more than the cells' weight a step, which is little where they weigh little; the problem is
+    convex, so that its start matters for the time alone.
+    """
+    variance = float(noise.sigma.square())
+    found = start
+    for _ in range(_REWEIGHTINGS):
+        residual = y - light.on(tuple(found["light"].shape))(found["light"]) - found["cast"][..., None] / math.sqrt(y.shape[-1])
+        size = residual.square().sum(dim=1).sqrt().clamp_min(1e-9)
+        limit = torch.where(residual.sum(dim=1) > 0, noise.cells.expand(len(y), 1, y.shape[-1])[:, 0], noise.glints) * variance
+        ridge = rigidity * variance / max(float(found["light"].norm()), math.sqrt(variance))
+        found = fit_light(light, y, (limit / size).clamp_max(1.0), ridge, free_cast=True)
+    return found
 
 
 def background_model(light: SmoothLight, cast: Cast, rigidity: float, noise: CellsAboveGlass) -> Model:
