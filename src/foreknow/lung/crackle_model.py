@@ -47,17 +47,31 @@ def load_crackle_network(name: str = UNROLLED, length: int | None = None) -> Cra
     Raises:
         InputFileError: if the folder holds no such network, or one that is damaged.
     """
+    folder, built = model_folder(name), read_settings(name)
+    try:
+        network = CrackleNetwork(built, length)
+    except (TypeError, ValueError, RuntimeError) as error:
+        message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
+        raise InputFileError(message) from error
+    load_weights(folder, network, KIND)
+    return network
+
+
+def read_settings(name: str = UNROLLED) -> CrackleNetworkSettings:
+    """How a trained network is built, without its weights.
+
+    Raises:
+        InputFileError: if the folder holds no such network.
+    """
     folder = model_folder(name)
     description = read_description(folder)
     try:
         known = {field.name for field in fields(CrackleNetworkSettings)}
         given = {key: value for key, value in description.settings.items() if key in known}
-        network = CrackleNetwork(CrackleNetworkSettings(**{**given, "steps": tuple(given["steps"])}), length)
-    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        return CrackleNetworkSettings(**{**given, "steps": tuple(given["steps"])})
+    except (TypeError, ValueError, KeyError) as error:
         message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
         raise InputFileError(message) from error
-    load_weights(folder, network, KIND)
-    return network
 
 
 def save_crackle_network(

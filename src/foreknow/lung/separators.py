@@ -4,7 +4,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from foreknow.lung.crackle_model import CLASSICAL, load_crackle_network, model_label
+from foreknow.lung.crackle_model import CLASSICAL, load_crackle_network, model_label, read_settings
 from foreknow.lung.separation import CrackleSeparator
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.unrolled_separation import UnrolledSeparator, window_samples
@@ -41,8 +41,8 @@ def crackle_separator(settings: SeparationSettings, rate: float) -> Separator:
     """
     if settings.crackle_model == CLASSICAL:
         return CrackleSeparator(settings, rate)
-    network = load_crackle_network(settings.crackle_model)
-    if network.settings.rate != rate:
+    built = read_settings(settings.crackle_model)
+    if built.rate != rate:
         return CrackleSeparator(settings, rate)
-    bound = load_crackle_network(settings.crackle_model, window_samples(network.settings, settings.window))
-    return UnrolledSeparator(bound, settings, model_label(settings.crackle_model))
+    network = load_crackle_network(settings.crackle_model, window_samples(built, settings.window))
+    return UnrolledSeparator(network, settings, model_label(settings.crackle_model))
