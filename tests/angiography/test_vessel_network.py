@@ -131,10 +131,10 @@ def test_a_saved_network_says_the_same_and_others_are_refused(tmp_path):
     assert description.kind == KIND
     assert torch.allclose(loaded(y)["gate"], network(y)["gate"], atol=0.02)  # half precision
     save_network(tmp_path / "b", network, {"filters": "many"})
-    with pytest.raises(InputFileError, match="describe no vessel network"):
+    with pytest.raises(InputFileError, match="describe no network of kind"):
         load_network(tmp_path / "b")
     save_model(tmp_path / "c", torch.nn.Linear(2, 2), Description(kind="other"))
-    with pytest.raises(InputFileError, match="of the kind 'other'"):
+    with pytest.raises(InputFileError, match="of kind 'other'"):
         load_network(tmp_path / "c")
     (tmp_path / "a" / "weights.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(InputFileError, match="hash"):

@@ -29,7 +29,7 @@ def test_a_model_is_loaded_ready_for_use(tmp_path: Path) -> None:
     loaded, description = load_model(tmp_path, KIND, build, "this test")
     assert torch.equal(loaded.weight, network.weight)
     assert not loaded.training
-    assert not loaded.weight.requires_grad
+    assert loaded.weight.requires_grad
     assert description.settings == {"inputs": 3}
 
 

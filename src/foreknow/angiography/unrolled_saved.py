@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from foreknow.angiography.network.saved import MADE_BY
 from foreknow.angiography.simulate import RunItems, RunSettings
 from foreknow.angiography.simulate.bolus import BolusSettings
 from foreknow.angiography.unrolled import KIND, STEPS, for_pixels, unrolled_network
-from foreknow.errors import InputFileError
 from foreknow.learn import (
     Compute,
     Description,
@@ -24,13 +24,14 @@ from foreknow.learn import (
     Supervised,
     TrainingProgress,
     fit,
-    load_weights,
-    read_description,
+    load_model,
     save_model,
+    shipped_model,
 )
 from foreknow.unroll import UnrolledNetwork
 
 _SHIPPED = "unrolled"
+_MOST_STEPS = 1000
 _PURPOSE = "Separates contrast-filled coronary vessels from the background in a few steps. A means of research, not a diagnosis."
 _SEED = 200_000  # far from the seeds on which anything is judged
 
@@ -115,21 +116,16 @@ def load_unrolled(folder: str | Path | None = None) -> tuple[UnrolledNetwork, De
     Raises:
         InputFileError: if the folder holds no saved model of this kind, or one that is damaged.
     """
-    if folder is None:
-        with resources.as_file(resources.files("foreknow.angiography") / "models" / _SHIPPED) as place:
-            return _load(place)
-    return _load(Path(folder))
+    place = shipped_model("foreknow.angiography", _SHIPPED) if folder is None else Path(folder)
+    return load_model(place, KIND, _build, MADE_BY)
 
 
-def _load(place: Path) -> tuple[UnrolledNetwork, Description]:
-    description = read_description(place)
-    steps = description.settings.get("steps", STEPS)
-    if not isinstance(steps, int) or not 1 <= steps <= 1000:
-        message = f"a saved model claims {steps!r} steps; give a folder that foreknow angiography train wrote"
-        raise InputFileError(message)
-    network = unrolled_network(steps)
-    load_weights(place, network, KIND)
-    return network.eval(), description
+def _build(settings: Mapping[str, Any]) -> UnrolledNetwork:
+    steps = settings["steps"]
+    if not isinstance(steps, int) or not 1 <= steps <= _MOST_STEPS:
+        message = f"{steps!r} is no number of steps"
+        raise ValueError(message)
+    return unrolled_network(steps)
 
 
 def _mean_absolute_error(estimate: Tensor, truth: Tensor) -> Tensor:

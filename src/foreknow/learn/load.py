@@ -24,7 +24,7 @@ def shipped_model(package: str, name: str) -> Path:
 def load_model(
     folder: str | Path, kind: str, build: Callable[[Mapping[str, Any]], Network], made_by: str
 ) -> tuple[Network, Description]:
-    """A network in evaluation mode, whose parameters need no gradient, and what is known of it.
+    """A network in evaluation mode, and what is known of it.
 
     Args:
         folder: that `save_model` wrote.
@@ -48,4 +48,4 @@ def load_model(
         message = f"{place}: its settings describe no network of kind {kind!r}; give a folder that {made_by} wrote"
         raise InputFileError(message) from error
     load_weights(place, network, kind)
-    return network.requires_grad_(requires_grad=False).eval(), description
+    return network.eval(), description

@@ -13,9 +13,9 @@ from foreknow.lung.events import Crackle
 from foreknow.lung.part_stream import PartStream
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.threads import one_thread
 from foreknow.lung.wheeze_table import with_phase
 from foreknow.lung.wheezes import Wheeze
+from foreknow.threads import one_thread
 
 MINIMUM_SECONDS = 0.25
 _BLOCK = 2**16

@@ -29,8 +29,8 @@ from foreknow.lung.recording import MINIMUM_SECONDS
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.results import BREATH, CRACKLES, REPORT, WHEEZE_FILES, WHEEZES, RecordingResult, existing_results
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.threads import one_thread
 from foreknow.lung.wheeze_table import with_phase
+from foreknow.threads import one_thread
 
 _BLOCK = 2**16
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from foreknow.errors import InputFileError, ParameterError
-from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.learn import Description, save_model, shipped_model
+from foreknow.learn import load_model as load_network
 from foreknow.swallow.decisions import Calibration
 from foreknow.swallow.learned.network import SwallowNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KIND = "swallow counting"
 _AT_ONCE = 64  # windows
@@ -63,17 +66,14 @@ def write_model(folder: str | Path, network: SwallowNetwork, calibration: Calibr
 
 @cache
 def _shipped() -> CountingModel:
-    with resources.as_file(resources.files("foreknow.swallow") / "weights") as folder:
-        return _read(folder)
+    return _read(shipped_model("foreknow.swallow", "counting"))
 
 
 def _read(folder: Path) -> CountingModel:
-    description = read_description(folder)
-    try:
-        network = SwallowNetwork.from_settings(description.settings["network"])
-        calibration = Calibration(**description.settings["calibration"])
-    except (KeyError, TypeError, ParameterError) as error:
-        message = f"{folder}: is no model that counts swallows; give a folder that foreknow swallow train wrote"
-        raise InputFileError(message) from error
-    load_weights(folder, network, KIND)
-    return CountingModel(network.eval().requires_grad_(requires_grad=False), calibration, description)
+    def build(settings: Mapping[str, Any]) -> SwallowNetwork:
+        Calibration(**settings["calibration"])  # refused with the network, if it is none
+        return SwallowNetwork.from_settings(settings["network"])
+
+    network, description = load_network(folder, KIND, build, "foreknow swallow train")
+    calibration = Calibration(**description.settings["calibration"])
+    return CountingModel(network.requires_grad_(requires_grad=False), calibration, description)

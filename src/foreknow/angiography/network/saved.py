@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,15 @@ import torch
 from torch import nn
 
 from foreknow.angiography.network.vessel_network import VesselNetwork
-from foreknow.errors import InputFileError, ParameterError
-from foreknow.files import display_name
-from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.errors import ParameterError
+from foreknow.learn import Description, load_model, save_model, shipped_model
 
 KIND = "angiography vessels"
 PURPOSE = (
     "Sees contrast-filled coronary vessels in X-ray frames and runs. A means of research, not a diagnosis: thin and faint vessels "
     "may be missed, and what looks like a vessel may be shown as one."
 )
+MADE_BY = "foreknow angiography train"
 _SHIPPED = "network"
 
 
@@ -66,23 +65,8 @@ def load_network(folder: str | Path | None = None) -> tuple[VesselNetwork, Descr
     Raises:
         InputFileError: if the folder holds no saved model of this kind, or one that is damaged.
     """
-    if folder is None:
-        with resources.as_file(resources.files("foreknow.angiography") / "models" / _SHIPPED) as place:
-            return _load(place)
-    return _load(Path(folder))
-
-
-def _load(place: Path) -> tuple[VesselNetwork, Description]:
-    description = read_description(place)
-    if description.kind != KIND:
-        message = f"{display_name(place)} is a model of the kind {description.kind!r}; one of {KIND!r} is needed"
-        raise InputFileError(message)
-    try:
-        network = network_of(description.settings)
-    except ParameterError as error:
-        message = f"{display_name(place)}: {error}; give a folder that foreknow angiography train wrote"
-        raise InputFileError(message) from error
-    halves = _Halves(network)
-    load_weights(place, halves, KIND)
+    place = shipped_model("foreknow.angiography", _SHIPPED) if folder is None else Path(folder)
+    halves, description = load_model(place, KIND, lambda settings: _Halves(network_of(settings)), MADE_BY)
+    network = network_of(description.settings)
     halves.fill(network)
     return network.eval(), description

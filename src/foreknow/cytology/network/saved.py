@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from foreknow.cytology.background import FORMULA
 from foreknow.cytology.network.glass_network import GlassNetwork
-from foreknow.errors import InputFileError
-from foreknow.files import display_name
-from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.learn import Description, load_model, save_model, shipped_model
 
 KIND = "cytology glass"
 PURPOSE = (
@@ -35,19 +33,9 @@ def load_network(folder: str | Path | None = None) -> tuple[GlassNetwork, Descri
     Raises:
         InputFileError: if the folder holds no saved model of this kind, or one that is damaged.
     """
-    if folder is None:
-        with resources.as_file(resources.files("foreknow.cytology") / "models" / "glass") as place:
-            return _load(place)
-    return _load(Path(folder))
+    place = shipped_model("foreknow.cytology", "glass") if folder is None else Path(folder)
+    return load_model(place, KIND, _build, "foreknow cytology fit")
 
 
-def _load(place: Path) -> tuple[GlassNetwork, Description]:
-    description = read_description(place)
-    try:
-        settings = description.settings
-        network = GlassNetwork(tuple(map(int, settings["filters"])), int(settings["order"]), int(settings["tint"]))
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"{display_name(place)} describes no network for smears; give a folder that foreknow cytology fit wrote"
-        raise InputFileError(message) from error
-    load_weights(place, network, KIND)
-    return network.eval(), description
+def _build(settings: Mapping[str, Any]) -> GlassNetwork:
+    return GlassNetwork(tuple(map(int, settings["filters"])), int(settings["order"]), int(settings["tint"]))

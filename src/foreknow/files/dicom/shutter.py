@@ -51,5 +51,5 @@ def _polygon(data: Dataset, kind: str, row: NDArray[np.int_], column: NDArray[np
 
     flat = [int(value) for value in data[f"VerticesOfThePolygonal{kind}"].value]
     corners = np.array(flat, dtype=np.float64).reshape(-1, 2) - 1
-    inside: NDArray[np.bool_] = polygon2mask((int(row.max()), int(column.max())), corners)  # type: ignore[no-untyped-call]
+    inside: NDArray[np.bool_] = polygon2mask((int(row.max()), int(column.max())), corners)
     return inside
