@@ -6,9 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from benchmarks.baselines.clicks import band_pass
 from benchmarks.baselines.method import Method
-from benchmarks.baselines.teager import teager_energy
 from benchmarks.lung_methods import BASELINES, contenders
 from benchmarks.lung_spans import Activity
 from foreknow import L1, Component, Exact, Model, NuclearNorm
@@ -68,17 +66,6 @@ def clicks(method: Callable[[Tensor, float], object] | Method) -> Activity:
     return activity
 
 
-def _mean(x: Tensor, count: int) -> Tensor:
-    return torch.nn.functional.avg_pool1d(x[None, None], 2 * (count // 2) + 1, 1, count // 2, count_include_pad=False)[0, 0]
-
-
-def log_teager(samples: Tensor, rate: int) -> tuple[Tensor, Tensor]:
-    """Logarithm of the Teager energy of the band over its level in 0.5 s around: no clicks are counted."""
-    energy = torch.from_numpy(teager_energy(band_pass(samples.double().numpy(), rate, *_BAND))).clamp_min(0)
-    score = torch.log1p(_mean(energy, round(0.005 * rate)) / (_mean(energy, round(0.5 * rate)) + 1e-20))
-    return score, torch.arange(samples.shape[0], dtype=torch.float64) / rate
-
-
 def sparse_energy(samples: Tensor, rate: int) -> tuple[Tensor, Tensor]:
     """Energy of the sparse part of robust PCA of a spectrogram with short windows (weight 1 / sqrt of the longer side)."""
     stft = STFT(_WINDOW, _HOP, samples.shape[0])
@@ -101,6 +88,5 @@ def methods() -> Mapping[str, Activity]:
     for name in ("Teager-Kaiser", "WTST-NST", "db10 soft threshold"):
         listed[f"{name}, clicks a second"] = clicks(tuned[name])
         listed[f"{name} as published, clicks a second"] = clicks(replace(BASELINES[name]))  # type: ignore[type-var]
-    listed["Teager energy, logarithm"] = log_teager
     listed["robust PCA, energy of the sparse part"] = sparse_energy
     return listed
