@@ -13,8 +13,8 @@ class SeparationSettings:
     breath sound around, so they need no tuning to a recording.
 
     Attributes:
-        crackle_model: what takes the crackles out: ``classical``, the solver with a certificate; ``unrolled``, the network that comes
-            with foreknow; or the folder of a network that ``foreknow lung train`` wrote.
+        crackle_model: what takes the crackles out: ``classical``, the solver with a certificate; ``unrolled``, the network that
+            comes with foreknow; or the folder of a network that ``foreknow lung train`` wrote.
         rate: working sampling rate in Hz; recordings at a higher rate are analysed at this one and separated at their own.
         window: length of one analysis window in seconds.
         overlap: fraction of a window shared with the next one, cross-faded.
