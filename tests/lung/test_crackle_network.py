@@ -117,7 +117,7 @@ def test_a_saved_network_is_loaded_again_and_a_damaged_one_refused(tmp_path):
     assert str(tmp_path) not in label
     text = (tmp_path / "model" / "crackles" / "model.json").read_text()
     (tmp_path / "model" / "crackles" / "model.json").write_text(text.replace('"db2"', '"no such wavelet"'))
-    with pytest.raises(InputFileError, match="how its network is built"):
+    with pytest.raises(InputFileError, match="describe no network of kind"):
         load_crackle_network(str(tmp_path / "model"))
     with pytest.raises(InputFileError, match="holds no saved model"):
         load_crackle_network(str(tmp_path / "nothing"))

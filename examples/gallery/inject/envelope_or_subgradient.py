@@ -2,8 +2,8 @@
 
 The same model, the same optimiser, the same start; only the treatment of the kink differs. Trained on the norm itself,
 the loss stalls above the optimum, at a height that the learning rate sets. The envelope (Patrinos and Bemporad 2013) is
-smooth and has the same minimisers; what is left is the unrest of Adam, whose rate stays the same here. Both are judged by the declared objective of what is emitted, over its certified
-optimum.
+smooth and has the same minimisers; what is left is the unrest of Adam, whose rate stays the same here. Both are judged
+by the declared objective of what is emitted, over its certified optimum.
 """
 
 import sys

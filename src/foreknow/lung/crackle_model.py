@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from foreknow.errors import InputFileError
 from foreknow.files import display_name
-from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.learn import Description, load_model, read_description, save_model, shipped_model
 from foreknow.learn.saved import DESCRIPTION
 from foreknow.lung.crackle_network import CrackleNetwork, CrackleNetworkSettings
 from foreknow.lung.settings import SeparationSettings
@@ -26,7 +25,7 @@ PURPOSE = (
 
 def shipped_folder() -> Path:
     """Where the network is that comes with foreknow; trained on simulated recordings only."""
-    return Path(str(resources.files("foreknow.lung"))) / "weights" / CRACKLES
+    return shipped_model("foreknow.lung", CRACKLES)
 
 
 def model_folder(name: str) -> Path:
@@ -47,14 +46,9 @@ def load_crackle_network(name: str = UNROLLED, length: int | None = None) -> Cra
     Raises:
         InputFileError: if the folder holds no such network, or one that is damaged.
     """
-    folder, built = model_folder(name), read_settings(name)
-    try:
-        network = CrackleNetwork(built, length)
-    except (TypeError, ValueError, RuntimeError) as error:
-        message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
-        raise InputFileError(message) from error
-    load_weights(folder, network, KIND)
-    return network
+    return load_model(
+        model_folder(name), KIND, lambda settings: CrackleNetwork(_settings(settings), length), "foreknow lung train"
+    )[0]
 
 
 def read_settings(name: str = UNROLLED) -> CrackleNetworkSettings:
@@ -66,12 +60,16 @@ def read_settings(name: str = UNROLLED) -> CrackleNetworkSettings:
     folder = model_folder(name)
     description = read_description(folder)
     try:
-        known = {field.name for field in fields(CrackleNetworkSettings)}
-        given = {key: value for key, value in description.settings.items() if key in known}
-        return CrackleNetworkSettings(**{**given, "steps": tuple(given["steps"])})
+        return _settings(description.settings)
     except (TypeError, ValueError, KeyError) as error:
         message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
         raise InputFileError(message) from error
+
+
+def _settings(said: Mapping[str, Any]) -> CrackleNetworkSettings:
+    known = {field.name for field in fields(CrackleNetworkSettings)}
+    given = {key: value for key, value in said.items() if key in known}
+    return CrackleNetworkSettings(**{**given, "steps": tuple(given["steps"])})
 
 
 def save_crackle_network(

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from foreknow.errors import InputFileError
-from foreknow.files import display_name
-from foreknow.learn import Description, load_weights, read_description, save_model
+from foreknow.learn import Description, load_model, save_model, shipped_model
 from foreknow.learn.saved import DESCRIPTION
 from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
 
@@ -24,7 +21,7 @@ PURPOSE = (
 
 def shipped_folder() -> Path:
     """Where the network is that comes with foreknow; trained on simulated recordings only."""
-    return Path(str(resources.files("foreknow.lung"))) / "weights" / WHEEZES
+    return shipped_model("foreknow.lung", WHEEZES)
 
 
 def model_folder(name: str) -> Path:
@@ -45,19 +42,16 @@ def load_wheeze_network(name: str = SHIPPED) -> WheezeNetwork:
         InputFileError: if the folder holds no such network, or one that is damaged.
         ForeknowError: if MONAI, whose U-Net it is, is not installed.
     """
-    folder = model_folder(name)
-    description = read_description(folder)
-    try:
-        known = {field.name for field in fields(WheezeNetworkSettings)}
-        given: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in description.settings.items()
-        }
-        network = WheezeNetwork(WheezeNetworkSettings(**{key: value for key, value in given.items() if key in known}))
-    except (TypeError, ValueError, RuntimeError) as error:
-        message = f"{display_name(folder)}: does not say how its network is built ({error}); train again"
-        raise InputFileError(message) from error
-    load_weights(folder, network, KIND)
-    return network.requires_grad_(requires_grad=False).eval()
+    network, _ = load_model(model_folder(name), KIND, _build, "foreknow lung train")
+    return network.requires_grad_(requires_grad=False)
+
+
+def _build(settings: Mapping[str, Any]) -> WheezeNetwork:
+    known = {field.name for field in fields(WheezeNetworkSettings)}
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in settings.items() if key in known
+    }
+    return WheezeNetwork(WheezeNetworkSettings(**given))
 
 
 def save_wheeze_network(

@@ -1,0 +1,162 @@
+"""The wheeze network: what it may depend on, that it learns without labels, that it is kept and found again."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+pytest.importorskip("monai")
+
+from foreknow.errors import DataError, InputFileError, ParameterError
+from foreknow.learn import Settings, Silent, evaluate, read_description
+from foreknow.lung import WheezeSettings
+from foreknow.lung.scoring import si_sdr
+from foreknow.lung.simulate import WHEEZE, SimulationSettings, simulate_recording
+from foreknow.lung.train.wheeze_injection import BREATH_WEIGHT, TARGET, WheezeInjection, injected_target, wheeze_model
+from foreknow.lung.train.wheeze_windows import draw_window, simulated_spectra, spectrum_and_weights
+from foreknow.lung.train.wheezes import adapt_wheezes, train_wheezes
+from foreknow.lung.wheeze_model import load_wheeze_network, save_wheeze_network, shipped_folder
+from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
+from foreknow.lung.wheeze_network_separation import NetworkWheezeSeparator
+from foreknow.lung.wheeze_separation import WheezeSeparator
+from foreknow.lung.wheeze_separators import wheeze_separator
+from foreknow.priors import PerEntryNuclearNorm
+
+SETTINGS = WheezeNetworkSettings()
+RATE = 4000
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulated_spectra(12, 1, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(1)
+    made = WheezeNetwork(SETTINGS)
+    torch.nn.init.normal_(made.network.network.output_block.conv.conv.weight, std=0.3)  # so that it says something
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    if not (shipped_folder() / "model.json").is_file():
+        pytest.skip("no network is shipped yet: python -m foreknow.lung.train.wheezes src/foreknow/lung/weights/wheezes")
+    return load_wheeze_network()
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    settings = SimulationSettings(seconds=8.5, rate=RATE, crackles=(), continuous=(replace(WHEEZE, per_breath=1.0),))
+    return simulate_recording(settings, torch.Generator().manual_seed(12))
+
+
+def test_neither_phase_nor_unit_matters(network, data):
+    spectrum = data.draw([0, 1], 0).y
+    usual = network(spectrum)["wheezes"]
+    turned = network(torch.exp(torch.tensor(1.3j)) * 20 * spectrum)["wheezes"]
+    assert bool(usual.any())
+    torch.testing.assert_close(turned, torch.exp(torch.tensor(1.3j)) * 20 * usual, rtol=1e-3, atol=1e-3)
+
+
+def test_what_the_model_says_of_a_window_is_most_of_its_lines_and_none_of_its_noise(data):
+    example = data.draw(range(12), 0)
+    target = example.truth[TARGET]
+    assert target.shape == example.y.shape
+    strong = example.y.abs() > 30 * example.y.abs().median()
+    assert bool(strong.any())
+    assert float((target.abs() / example.y.abs())[strong].median()) > 0.5
+    assert float((target == 0).double().mean()) > 0.8
+
+
+def test_it_learns_without_labels(data):
+    torch.manual_seed(0)
+    network = WheezeNetwork(SETTINGS)
+    settings = Settings(epochs=6, batch_size=4, learning_rate=1e-2)
+    _, metrics = train_wheezes(network, data, data, settings, progress=Silent())
+    assert metrics["loss"] < 0.7 * metrics["loss before"]
+
+
+def test_the_target_is_near_the_solution_of_the_declared_model():
+    generator = torch.Generator().manual_seed(3)
+    spectrum, weights = spectrum_and_weights(draw_window(RATE, generator)[0], SETTINGS)
+    target = injected_target(spectrum, weights)
+    model = wheeze_model(weights)
+    breath = PerEntryNuclearNorm(BREATH_WEIGHT, event_dims=2).prox(spectrum - target)
+
+    def objective(wheezes):
+        return float(model.problem.for_data(spectrum).objective((breath, wheezes), spectrum))
+
+    best = model.solve(spectrum, tolerance=1e-2, max_iterations=300)
+    assert objective(target) < 1.05 * float(best.objective)
+    for other in (torch.zeros_like(spectrum), spectrum):
+        assert objective(other) > objective(target)
+
+
+def test_the_shipped_network_separates_wheezes(shipped, drawn):
+    y = drawn.recording
+    network = NetworkWheezeSeparator(shipped, WheezeSettings())
+    count = network.window_samples
+    assert count == WheezeSeparator(WheezeSettings(), RATE).window_samples
+    truth = drawn.wheezes[:count]
+    separated = network.separate(y[None, :count].float())[0].double()
+    assert float(si_sdr(separated, truth)) > float(si_sdr(y[:count], truth)) + 3
+
+
+def test_the_shipped_network_learned_from_simulated_windows_only_and_is_small(shipped):  # noqa: ARG001
+    assert read_description(shipped_folder()).training["objective"] == "WheezeInjection"
+    assert sum(file.stat().st_size for file in shipped_folder().iterdir()) < 500_000
+
+
+@pytest.mark.parametrize("samples", [torch.zeros(1, 32768), torch.full((1, 32768), 0.1)])
+def test_nothing_comes_out_of_nothing(network, samples):
+    found = NetworkWheezeSeparator(network, WheezeSettings()).separate(samples)
+    assert bool(torch.isfinite(found).all())
+    assert float(found.abs().max()) < 0.11
+    assert bool(samples.any()) or not bool(found.any())
+
+
+def test_the_separator_is_chosen_by_the_settings_and_the_rate(tmp_path, network):
+    own = WheezeSettings(model=str(tmp_path / "own"))
+    save_wheeze_network(tmp_path / "own", network, formula="", training={}, data="", metrics={})
+    assert isinstance(wheeze_separator(own, RATE), NetworkWheezeSeparator)
+    assert isinstance(wheeze_separator(own, 2000), WheezeSeparator)
+    assert isinstance(wheeze_separator(WheezeSettings(model="classical"), RATE), WheezeSeparator)
+    with pytest.raises(InputFileError, match="no saved model"):
+        wheeze_separator(WheezeSettings(model=str(tmp_path)), RATE)
+
+
+def test_a_network_is_kept_and_found_again(tmp_path, network, data):
+    folder = tmp_path / "mine" / "wheezes"
+    save_wheeze_network(folder, network, formula="", training={}, data="", metrics={})
+    again = load_wheeze_network(str(tmp_path / "mine"))
+    spectrum = data.draw([0], 0).y
+    assert torch.equal(again(spectrum)["wheezes"], network(spectrum)["wheezes"])
+    (folder / "weights.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputFileError, match="hash"):
+        load_wheeze_network(str(folder))
+
+
+def test_adaptation_keeps_what_was_known_and_lowers_the_loss(tmp_path, network):
+    save_wheeze_network(tmp_path / "start", network, formula="", training={}, data="", metrics={})
+    generator = torch.Generator().manual_seed(4)
+    kinds = (replace(WHEEZE, per_breath=1.0),)
+    drawn = [simulate_recording(SimulationSettings(seconds=4.096, rate=RATE, continuous=kinds), generator) for _ in range(9)]
+    settings = Settings(epochs=1, batch_size=4, learning_rate=1e-3)
+    metrics = adapt_wheezes(
+        [one.recording for one in drawn], tmp_path, start=str(tmp_path / "start"), settings=settings, progress=Silent()
+    )
+    assert metrics["loss"] <= metrics["loss before"]
+    assert isinstance(load_wheeze_network(str(tmp_path)), WheezeNetwork)
+    with pytest.raises(DataError, match="at least 8 windows"):
+        adapt_wheezes([torch.zeros(16384)] * 20, tmp_path, start=str(tmp_path / "start"), settings=settings, progress=Silent())
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ParameterError, match="band"):
+        WheezeNetworkSettings(band=(100.0, 3000.0))
+
+
+def test_the_objective_is_a_number_a_coefficient(data, network):
+    assert 0 <= evaluate(network, WheezeInjection(), data) < 10
