@@ -30,7 +30,7 @@ def separator() -> Separator:
     return Separator(network, model.loss(eliminate="sparse"), steps=0)
 
 
-EXAMPLES = [draw(2, 3, 40, 36), draw(1, 6, 33, 50, seed=1), draw(3, 1, 20, 64, seed=2)]
+EXAMPLES = [draw(2, 3, 40, 40), draw(1, 6, 33, 50, seed=1), draw(3, 1, 20, 64, seed=2)]
 
 
 @pytest.mark.slow

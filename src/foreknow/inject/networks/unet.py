@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.jit._trace import is_tracing
 from torch.nn import functional
@@ -90,7 +91,7 @@ class UNet(nn.Module):
         for length, multiple in zip(reversed(size), reversed(self.multiple), strict=True):
             margins += [0, -length % multiple]
         # A file that is written from this network may be for other sizes too.
-        padded = is_tracing() or not all(isinstance(margin, int) for margin in margins) or any(margins)
+        padded = is_tracing() or torch.compiler.is_compiling() or any(margins)
         if padded:
             x = functional.pad(x, margins, mode="replicate")
         x = _join(self.network(_cut(x, self.block)), self.block)
