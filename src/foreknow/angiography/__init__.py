@@ -3,7 +3,7 @@
 `foreknow.angiography.simulate` draws runs with known truth; `foreknow.angiography.network` trains and applies networks.
 """
 
-from foreknow.angiography.batch import RunBatch, RunFailure, enhance_file, enhance_many
+from foreknow.angiography.batch import RunBatch, enhance_file, enhance_many
 from foreknow.angiography.mask import VesselMask, vessel_mask
 from foreknow.angiography.modes import Enhancer, Mode
 from foreknow.angiography.run_file import RunFile, open_run
@@ -20,7 +20,6 @@ __all__ = [
     "NetworkStream",
     "OnlineStream",
     "RunBatch",
-    "RunFailure",
     "RunFile",
     "Separation",
     "StreamedFrame",

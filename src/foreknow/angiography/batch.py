@@ -19,32 +19,14 @@ from foreknow.angiography.results import REPORT, RunResult, fingerprint, is_done
 from foreknow.angiography.run_file import open_run
 from foreknow.angiography.simulate.detector import Relationship
 from foreknow.angiography.tree import vessel_tree
-from foreknow.errors import ForeknowError
-from foreknow.files import write_text_atomic
+from foreknow.files.batch import FileFailure, failure_of, write_summary_table
 from foreknow.files.staging import staged_folder
 from foreknow.files.summary import require_no_results
-from foreknow.files.table import csv_of_records
 
-TABLE = "summary.csv"
 _COLUMNS = (
     "name", "status", "message", "mode", "kind", "frames", "width", "height", "frames_per_second", "pixel_intensity_relationship",
     "noise", "vessel_share", "contrast_to_noise", "branches", "tree_length_px", "pan_px", "relative_duality_gap", "version",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class RunFailure:
-    """A run that could not be separated.
-
-    Attributes:
-        name: that its results would have had.
-        message: one sentence that says why.
-        is_input: whether the run itself is to blame.
-    """
-
-    name: str
-    message: str
-    is_input: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +40,7 @@ class RunSkipped:
     name: str
 
 
-RunOutcome = RunResult | RunFailure | RunSkipped
+RunOutcome = RunResult | FileFailure | RunSkipped
 
 
 def enhance_file(
@@ -133,7 +115,7 @@ class RunBatch:
     """
 
     summaries: tuple[dict[str, object], ...]
-    failures: tuple[RunFailure, ...]
+    failures: tuple[FileFailure, ...]
     skipped: tuple[str, ...] = ()
 
 
@@ -177,7 +159,7 @@ def enhance_many(
     if not (overwrite or resume):
         require_no_results([out / source.name for source in inputs], _holds_results)
     summaries: list[dict[str, object]] = []
-    failures: list[RunFailure] = []
+    failures: list[FileFailure] = []
     skipped: list[str] = []
     try:
         for source in inputs:
@@ -198,7 +180,7 @@ def enhance_many(
                     progress=tell,
                 ),
             )
-            if isinstance(outcome, RunFailure):
+            if isinstance(outcome, FileFailure):
                 failures.append(outcome)
             elif isinstance(outcome, RunSkipped):
                 skipped.append(outcome.name)
@@ -210,7 +192,7 @@ def enhance_many(
     finally:
         if len(inputs) > 1:
             kept = [read_summary(out / name) or {} for name in skipped]
-            _write_table(out, [*summaries, *kept], failures)
+            write_summary_table(out, _COLUMNS, [*summaries, *kept], failures)
     return RunBatch(tuple(summaries), tuple(failures), tuple(skipped))
 
 
@@ -221,24 +203,9 @@ def _teller(progress: Callable[[str, float], None], name: str) -> Callable[[floa
 def _guarded(source: RunInput, enhance: Callable[[], RunResult | RunSkipped]) -> RunOutcome:
     try:
         return enhance()
-    except ForeknowError as error:
-        return RunFailure(source.name, str(error), is_input=True)
-    except MemoryError:
-        message = f"{source.name} needs more memory than there is; give fewer frames"
-        return RunFailure(source.name, message, is_input=False)
-    except OSError as error:
-        message = f"{source.name} could not be finished: {error.strerror or 'an error of the system'}"
-        return RunFailure(source.name, message, is_input=False)
-    except Exception as error:  # noqa: BLE001  (one run must not stop the others; the text of an error may quote the file)
-        return RunFailure(source.name, f"{source.name} failed by a fault of foreknow ({type(error).__name__})", is_input=False)
+    except Exception as error:  # noqa: BLE001  (one run must not stop the others)
+        return failure_of(error, source.name, source.name, "give fewer frames")
 
 
 def _holds_results(folder: Path) -> bool:
     return read_summary(folder) is not None
-
-
-def _write_table(out: Path, summaries: Sequence[dict[str, object]], failures: Sequence[RunFailure]) -> None:
-    rows: list[dict[str, object]] = [{**summary, "status": "ok", "message": ""} for summary in summaries]
-    rows += [{"name": failure.name, "status": "failed", "message": failure.message} for failure in failures]
-    rows.sort(key=lambda row: str(row["name"]))
-    write_text_atomic(out / TABLE, csv_of_records(_COLUMNS, rows))

@@ -1,6 +1,5 @@
 """From what is written on a command line to runs with names of their own, which tell nothing of a person."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from foreknow.errors import InputFileError
 from foreknow.files.dicom import looks_like_dicom
 from foreknow.files.image_stack import IMAGE_SUFFIXES
+from foreknow.files.names import natural_order
 from foreknow.files.video import VIDEO_SUFFIXES
 
 
@@ -58,7 +58,9 @@ def find_runs(paths: Sequence[str | Path], exclude: Path | None = None) -> list[
 def _inside(folder: Path, excluded: Path | None) -> Iterator[Path]:
     if excluded is not None and folder.resolve() == excluded:
         return
-    content = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
+    content = sorted(
+        (path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: natural_order(path.name)
+    )
     files = [path for path in content if path.is_file()]
     yield from (path for path in files if path.suffix.lower() in VIDEO_SUFFIXES or looks_like_dicom(path))
     if any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
@@ -66,8 +68,3 @@ def _inside(folder: Path, excluded: Path | None) -> Iterator[Path]:
     for path in content:
         if path.is_dir():
             yield from _inside(path, excluded)
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    pieces = re.split(r"([0-9]+)", path.name.lower())
-    return [(1, int(piece), "") if index % 2 else (0, 0, piece) for index, piece in enumerate(pieces)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from foreknow.cli.exits import exit_code_of_batch, say_error
+from foreknow.cli.exits import end_batch, say_error
 from foreknow.cli.extras import require_extra
 from foreknow.cli.options import Device, Output, Overwrite, Seed, check_device, check_output
 from foreknow.errors import ParameterError
@@ -109,11 +109,7 @@ def enhance(
     for one in batch.summaries:
         for notice in cast("list[str]", one["notices"]):
             say_error(f"{one['name']}: {notice}")
-    for failure in batch.failures:
-        say_error(failure.message)
-    code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
-    if code:
-        raise typer.Exit(code)
+    end_batch(batch.failures)
 
 
 def _percent(share: object) -> float | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foreknow.cli.exits import exit_code_of_batch, say_error
+from foreknow.cli.exits import end_batch, say_error
 from foreknow.cli.extras import require_extra
 from foreknow.cli.options import Output, Overwrite, Seed, check_output
 
@@ -61,18 +61,17 @@ def detect(
     from foreknow.cytology.inputs import find_images  # noqa: PLC0415
 
     _check_pixel(pixel)
-    count = len(find_images(images, output))
+    place = {source.name: index for index, source in enumerate(find_images(images, output))}
     check_output(output)
     options = DetectOptions(finder=_finder(model), pixel_um=pixel, overwrite=overwrite, report=report, resume=resume, jobs=jobs)
     with progress_bar() as bar:
-        task = bar.add_task("cells", total=count, unit="images")
-        names = [source.name for source in find_images(images, output)]
+        task = bar.add_task("cells", total=len(place), unit="images")
         batch = detect_many(
             images,
             output,
             options,
-            finished=lambda name: bar.update(task, completed=names.index(name) + 1, description=name),
-            progress=lambda name, share: bar.update(task, completed=names.index(name) + share, description=name),
+            finished=lambda name: bar.update(task, completed=place[name] + 1, description=name),
+            progress=lambda name, share: bar.update(task, completed=place[name] + share, description=name),
         )
     columns = {"image": "left", "cells": "right", "nuclei": "right", "covered, %": "right", "debris": "right", "seconds": "right"}
     rows = [
@@ -87,11 +86,7 @@ def detect(
     for one in batch.summaries:
         for notice in one["notices"]:
             say_error(f"{one['name']}: {notice}")
-    for failure in batch.failures:
-        say_error(failure.message)
-    code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
-    if code:
-        raise typer.Exit(code)
+    end_batch(batch.failures)
 
 
 def _finder(model: str | None) -> "BackgroundFinder | None":

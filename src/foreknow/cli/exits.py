@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import typer
 from typer.core import TyperGroup
 
 from foreknow.errors import ForeknowError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OK = 0
 SYSTEM_FAILED = 1
@@ -61,6 +64,29 @@ def exit_code_of_batch(failed: int, *, bad_input: bool) -> int:
     if not failed:
         return OK
     return BAD_INPUT if bad_input else SYSTEM_FAILED
+
+
+class BatchFailure(Protocol):
+    """What is told of a file that was not done."""
+
+    @property
+    def message(self) -> str:
+        """One sentence that says why."""
+        ...
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the file itself is to blame."""
+        ...
+
+
+def end_batch(failures: Sequence[BatchFailure]) -> None:
+    """Tell what was not done, and end the command with the exit code for it; go on if all was done."""
+    for failure in failures:
+        say_error(failure.message)
+    code = exit_code_of_batch(len(failures), bad_input=all(failure.is_input for failure in failures))
+    if code:
+        raise typer.Exit(code)
 
 
 def say_error(sentence: str) -> None:

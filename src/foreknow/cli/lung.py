@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from foreknow.cli.exits import exit_code_of_batch, say_error
+from foreknow.cli.exits import end_batch, say_error
 from foreknow.cli.extras import require_extra
 from foreknow.cli.lung_train import train
 from foreknow.cli.options import Device, Jobs, Output, Overwrite, Seed, check_device, check_output
@@ -111,11 +111,7 @@ def separate(
             say_error(f"{result.name}: {notice}")
     if batch.skipped:
         screen.print(f"{len(batch.skipped)} recordings were done already and skipped.")
-    for failure in batch.failures:
-        say_error(failure.message)
-    code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
-    if code:
-        raise typer.Exit(code)
+    end_batch(batch.failures)
 
 
 @app.command()

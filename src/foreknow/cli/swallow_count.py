@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from foreknow.cli.exits import exit_code_of_batch, say_error
+from foreknow.cli.exits import end_batch, say_error
 from foreknow.cli.extras import require_extra
 from foreknow.cli.options import Output, Overwrite, check_output
 
@@ -91,11 +91,7 @@ def count(
     for one in batch.summaries:
         for notice in [*one["problems"], *one["notices"]]:
             say_error(f"{one['name']}: {notice}")
-    for failure in batch.failures:
-        say_error(failure.message)
-    code = exit_code_of_batch(len(batch.failures), bad_input=all(failure.is_input for failure in batch.failures))
-    if code:
-        raise typer.Exit(code)
+    end_batch(batch.failures)
 
 
 def _result(summary: dict[str, object]) -> str:

@@ -18,12 +18,11 @@ from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide import detect_slide
 from foreknow.cytology.slide_file import is_slide
 from foreknow.errors import ForeknowError, InputFileError
-from foreknow.files import display_name, write_text_atomic
+from foreknow.files import display_name
+from foreknow.files.batch import FileFailure, failure_of, write_summary_table
 from foreknow.files.staging import staged_folder
 from foreknow.files.summary import read_summary, require_no_results
-from foreknow.files.table import csv_of_records
 
-TABLE = "summary.csv"
 _COLUMNS = (
     "name", "status", "message", "width", "height", "pixel_um", "cells", "cells_with_nucleus", "nuclei", "clumps", "debris",
     "covered", "median_cell_area", "area_unit", "median_nucleus_cytoplasm_ratio", "background", "relative_duality_gap", "version",
@@ -54,21 +53,6 @@ class DetectOptions:
 
 
 @dataclass(frozen=True)
-class FieldFailure:
-    """A field that could not be worked on.
-
-    Attributes:
-        name: that its results would have had.
-        message: one sentence that says why.
-        is_input: whether the file itself is to blame.
-    """
-
-    name: str
-    message: str
-    is_input: bool
-
-
-@dataclass(frozen=True)
 class FieldBatch:
     """What became of many fields.
 
@@ -78,7 +62,7 @@ class FieldBatch:
     """
 
     summaries: tuple[dict[str, Any], ...]
-    failures: tuple[FieldFailure, ...]
+    failures: tuple[FileFailure, ...]
 
 
 def detect_file(
@@ -162,12 +146,12 @@ def detect_many(
     if not (options.overwrite or options.resume):
         require_no_results([out / source.name for source in inputs], _holds_results)
     summaries: list[dict[str, Any]] = []
-    failures: list[FieldFailure] = []
+    failures: list[FileFailure] = []
     try:
         for source in inputs:
             done = read_summary(out / source.name, TOOL) if options.resume else None
             outcome = done or _one(source, out, options, progress)
-            if isinstance(outcome, FieldFailure):
+            if isinstance(outcome, FileFailure):
                 failures.append(outcome)
             else:
                 summaries.append(outcome)
@@ -175,37 +159,23 @@ def detect_many(
                 finished(source.name)
     finally:
         if len(inputs) > 1:
-            _write_table(out, summaries, failures)
+            write_summary_table(out, _COLUMNS, summaries, failures)
     return FieldBatch(tuple(summaries), tuple(failures))
 
 
 def _one(
     source: ImageInput, out: Path, options: DetectOptions, progress: Callable[[str, float], None] | None
-) -> dict[str, Any] | FieldFailure:
+) -> dict[str, Any] | FileFailure:
     name = display_name(source.path)
     tell = None if progress is None else (lambda share: progress(source.name, share))
     try:
         return detect_file(source.path, out / source.name, options, source.name, tell)
-    except InputFileError as error:
-        return FieldFailure(source.name, str(error), is_input=True)
     except ForeknowError as error:
-        sentence = str(error) if name in str(error) else f"{name}: {error}"
-        return FieldFailure(source.name, sentence, is_input=True)
-    except MemoryError:
-        return FieldFailure(source.name, f"{name} needs more memory than there is; make it smaller", is_input=False)
-    except OSError as error:
-        reason = error.strerror or "an error of the system"
-        return FieldFailure(source.name, f"{name} could not be finished: {reason}", is_input=False)
+        says_which = isinstance(error, InputFileError) or name in str(error)
+        return FileFailure(source.name, str(error) if says_which else f"{name}: {error}", is_input=True)
     except Exception as error:  # noqa: BLE001  (one field must not stop the others)
-        return FieldFailure(source.name, f"{name} failed by a fault of foreknow ({type(error).__name__}: {error})", is_input=False)
+        return failure_of(error, source.name, name, "make it smaller", quoted=True)
 
 
 def _holds_results(folder: Path) -> bool:
     return read_summary(folder, TOOL) is not None
-
-
-def _write_table(out: Path, summaries: Sequence[dict[str, Any]], failures: Sequence[FieldFailure]) -> None:
-    rows: list[dict[str, object]] = [{**summary, "status": "ok", "message": ""} for summary in summaries]
-    rows += [{"name": failure.name, "status": "failed", "message": failure.message} for failure in failures]
-    rows.sort(key=lambda row: str(row["name"]))
-    write_text_atomic(out / TABLE, csv_of_records(_COLUMNS, rows))

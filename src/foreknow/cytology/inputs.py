@@ -11,6 +11,7 @@ from pathlib import Path
 from foreknow.cytology.image_file import IMAGE_SUFFIXES, SLIDE_SUFFIXES
 from foreknow.errors import InputFileError
 from foreknow.files import display_name
+from foreknow.files.names import natural_order
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,13 @@ def find_images(paths: Sequence[str | Path], exclude: Path | None = None) -> lis
 def _inside(folder: Path, excluded: Path | None) -> Iterator[Path]:
     if excluded is not None and folder.resolve() == excluded:
         return
-    content = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
+    content = sorted(
+        (path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: natural_order(path.name)
+    )
     yield from (path for path in content if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES | SLIDE_SUFFIXES)
     for path in content:
         if path.is_dir() and not (folder / f"{path.name}.mrxs").exists():  # a MIRAX slide keeps its tiles in such a folder
             yield from _inside(path, excluded)
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    pieces = re.split(r"([0-9]+)", path.name.lower())
-    return [(1, int(piece), "") if index % 2 else (0, 0, piece) for index, piece in enumerate(pieces)]
 
 
 def _safe(stem: str) -> str:

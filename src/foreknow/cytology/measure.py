@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -58,6 +59,30 @@ class CellRow:
     nucleus_cytoplasm_ratio: float | None
     density: tuple[float, ...]
     stains: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TypicalCell:
+    """Medians over cells, to six digits; None where there is nothing to take them of.
+
+    Attributes:
+        area: square micrometres where the pixel size is known, else pixels.
+        nucleus_cytoplasm_ratio: of cells with a nucleus.
+    """
+
+    area: float | None
+    nucleus_cytoplasm_ratio: float | None
+
+
+def typical_cell(rows: Sequence[CellRow]) -> TypicalCell:
+    """The medians of measured cells."""
+    areas = [row.area_px if row.area_um2 is None else row.area_um2 for row in rows]
+    ratios = [row.nucleus_cytoplasm_ratio for row in rows if row.nucleus_cytoplasm_ratio is not None]
+    return TypicalCell(_median(areas), _median(ratios))
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(f"{np.median(values):.6g}") if values else None
 
 
 def measure_cells(cells: NDArray[np.int32], nuclei: Nuclei, density: Tensor, pixel_um: float | None = None) -> list[CellRow]:

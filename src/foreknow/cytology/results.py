@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from foreknow.cytology.background import FORMULA
 from foreknow.cytology.detect import Detection
-from foreknow.cytology.measure import CellRow, columns, record
+from foreknow.cytology.measure import CellRow, columns, record, typical_cell
 from foreknow.cytology.outlines import geojson_feature, outlines, write_geojson, write_imagej_rois
 from foreknow.cytology.pictures import count_parts, crop_sheet, encode_png, overlay, window_of
 from foreknow.files import write_json_atomic
@@ -58,8 +58,7 @@ class FieldResult:
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
         found, rows = self.detection, self.rows
-        areas = [row.area_px if row.area_um2 is None else row.area_um2 for row in rows]
-        ratios = [row.nucleus_cytoplasm_ratio for row in rows if row.nucleus_cytoplasm_ratio is not None]
+        typical = typical_cell(rows)
         return {
             "tool": TOOL,
             "version": version("foreknow"),
@@ -74,9 +73,9 @@ class FieldResult:
             "clumps": count_parts(found.mask),
             "debris": count_parts(found.debris),
             "covered": _rounded(float(found.mask.mean())),
-            "median_cell_area": _rounded(float(np.median(areas))) if areas else None,
+            "median_cell_area": typical.area,
             "area_unit": "px" if self.pixel_um is None else "um2",
-            "median_nucleus_cytoplasm_ratio": _rounded(float(np.median(ratios))) if ratios else None,
+            "median_nucleus_cytoplasm_ratio": typical.nucleus_cytoplasm_ratio,
             "background_noise_od": [_rounded(float(value)) for value in found.noise],
             "typical_radius_px": _rounded(found.radius),
             "background": "solver" if self.model is None else self.model,

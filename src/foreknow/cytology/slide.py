@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from foreknow.cytology.background import FORMULA
 from foreknow.cytology.density import light_of
-from foreknow.cytology.measure import CellRow, columns, record
+from foreknow.cytology.measure import CellRow, columns, record, typical_cell
 from foreknow.cytology.outlines import geojson_feature, outlines, write_imagej_rois
 from foreknow.cytology.pictures import Window, as_colour, crop_sheet, encode_png
 from foreknow.cytology.results import (
@@ -226,8 +226,7 @@ def _overview(slide: Slide, labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
 def _summary(
     slide: Slide, name: str, rows: list[CellRow], counts: dict[str, int], radius: float, settings: DetectSettings
 ) -> dict[str, Any]:
-    areas = [row.area_px if row.area_um2 is None else row.area_um2 for row in rows]
-    ratios = [row.nucleus_cytoplasm_ratio for row in rows if row.nucleus_cytoplasm_ratio is not None]
+    typical = typical_cell(rows)
     return {
         "tool": TOOL,
         "version": version("foreknow"),
@@ -243,9 +242,9 @@ def _summary(
         "clumps": None,
         "debris": counts["debris"],
         "covered": counts["covered"] / (slide.size[0] * slide.size[1]),
-        "median_cell_area": float(f"{np.median(areas):.6g}") if areas else None,
+        "median_cell_area": typical.area,
         "area_unit": "px" if slide.pixel_um is None else "um2",
-        "median_nucleus_cytoplasm_ratio": float(f"{np.median(ratios):.6g}") if ratios else None,
+        "median_nucleus_cytoplasm_ratio": typical.nucleus_cytoplasm_ratio,
         "typical_radius_px": float(f"{radius:.4g}"),
         "background": "solver",
         "model": FORMULA,

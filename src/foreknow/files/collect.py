@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foreknow.errors import InputFileError
-from foreknow.files.names import display_name
+from foreknow.files.names import display_name, natural_order
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
@@ -69,12 +69,7 @@ def _inside(folder: Path) -> Iterator[Path]:
         return not any(part.startswith(".") for part in file.relative_to(folder).parts)
 
     files = [file for file in folder.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES and visible(file) and file.is_file()]
-    return iter(sorted(files, key=lambda file: [_natural(part) for part in file.relative_to(folder).parts]))
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    pieces = re.split(r"([0-9]+)", text.lower())
-    return [(1, int(piece), "") if index % 2 else (0, 0, piece) for index, piece in enumerate(pieces)]
+    return iter(sorted(files, key=lambda file: [natural_order(part) for part in file.relative_to(folder).parts]))
 
 
 def _names(files: list[Path]) -> list[str]:

@@ -1,6 +1,5 @@
 """Frames as pictures: a TIFF of one or more pages, one PNG, or a folder of such pictures; read some at a time."""
 
-import re
 import struct
 import warnings
 import zlib
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreknow.errors import InputFileError
+from foreknow.files.names import natural_order
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
 _TIFF = frozenset({".tif", ".tiff"})
@@ -75,7 +75,7 @@ def open_image_stack(path: Path, name: str) -> ImageStack:
     files = [path]
     if path.is_dir():
         inside = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
-        files = sorted(inside, key=_natural)
+        files = sorted(inside, key=lambda file: natural_order(file.name))
         if not files:
             message = f"{name} is a folder without pictures; frames end in .png or .tif"
             raise InputFileError(message)
@@ -154,8 +154,3 @@ def _sentences(name: str, number: int, count: int) -> Iterator[None]:
         where = f" (picture {number} of {count})" if count > 1 else ""
         message = f"{name}{where} is no PNG or TIFF picture that can be read to its end; copy or export it again"
         raise InputFileError(message) from None
-
-
-def _natural(file: Path) -> list[tuple[int, int, str]]:
-    pieces = re.split(r"([0-9]+)", file.name.lower())
-    return [(1, int(piece), "") if index % 2 else (0, 0, piece) for index, piece in enumerate(pieces)]

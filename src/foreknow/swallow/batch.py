@@ -11,11 +11,10 @@ from typing import Any
 import torch
 
 from foreknow.errors import ForeknowError, InputFileError, ParameterError
-from foreknow.files import write_text_atomic
+from foreknow.files.batch import FileFailure, failure_of, write_summary_table
 from foreknow.files.depth import DepthVideo, Intrinsics, inspect_depth, read_depth
 from foreknow.files.staging import staged_folder
 from foreknow.files.summary import read_summary, require_no_results
-from foreknow.files.table import csv_of_records
 from foreknow.swallow.counting import CountResult, count_table, result_of
 from foreknow.swallow.decisions import Decisions
 from foreknow.swallow.model import CountingModel, load_model
@@ -24,7 +23,6 @@ from foreknow.swallow.results import DEPTH, PAGE, REPORT, TOOL, RecordingResult
 from foreknow.swallow.settings import CountSettings
 from foreknow.threads import one_thread
 
-TABLE = "summary.csv"
 _COLUMNS = (
     "name", "status", "message", "swallows_in_test", "valid", "suspect", "cutoff", "unsure", "swallows_in_recording",
     "first_peak_s", "mean_gap_s", "mean_lift_mm", "frames_per_second", "distance_mm", "version",
@@ -47,21 +45,6 @@ class ReadingSettings:
 
 
 @dataclass(frozen=True)
-class RecordingFailure:
-    """A recording that could not be counted.
-
-    Attributes:
-        name: that its results would have had.
-        message: one sentence that says why.
-        is_input: whether the recording itself is to blame.
-    """
-
-    name: str
-    message: str
-    is_input: bool
-
-
-@dataclass(frozen=True)
 class CountBatch:
     """What became of many recordings.
 
@@ -71,7 +54,7 @@ class CountBatch:
     """
 
     summaries: tuple[dict[str, Any], ...]
-    failures: tuple[RecordingFailure, ...]
+    failures: tuple[FileFailure, ...]
 
 
 def open_recording(path: str | Path, reading: ReadingSettings, name: str) -> DepthVideo:
@@ -250,7 +233,7 @@ def count_many(
         require_no_results([out / name for name in names], lambda place: read_summary(place, TOOL))
     model = model or load_model()
     summaries: list[dict[str, Any]] = []
-    failures: list[RecordingFailure] = []
+    failures: list[FileFailure] = []
     try:
         for place, (path, name) in enumerate(zip(paths, names, strict=True)):
             tell = None if progress is None else _teller(progress, place)
@@ -269,18 +252,12 @@ def count_many(
                 )
                 summaries.append(result.summary())
             except ForeknowError as error:
-                failures.append(RecordingFailure(name, _named(str(error), Path(path), name), is_input=True))
-            except MemoryError:
-                failures.append(RecordingFailure(name, f"{name} needs more memory than there is; cut it", is_input=False))
-            except OSError as error:
-                message = f"{name} could not be finished: {error.strerror or 'an error of the system'}"
-                failures.append(RecordingFailure(name, message, is_input=False))
+                failures.append(FileFailure(name, _named(str(error), Path(path), name), is_input=True))
             except Exception as error:  # noqa: BLE001  (one recording must not stop the others)
-                message = f"{name} failed by a fault of foreknow ({type(error).__name__})"
-                failures.append(RecordingFailure(name, message, is_input=False))
+                failures.append(failure_of(error, name, name, "cut it"))
     finally:
         if len(paths) > 1:
-            _write_table(out, summaries, failures)
+            write_summary_table(out, _COLUMNS, summaries, failures)
     return CountBatch(tuple(summaries), tuple(failures))
 
 
@@ -291,10 +268,3 @@ def _teller(progress: Callable[[int, float], None], place: int) -> Callable[[flo
 def _named(message: str, path: Path, name: str) -> str:
     """A sentence in which the file has the name of its results, as files are often named after patients."""
     return message.replace(str(path), name).replace(path.name, name)
-
-
-def _write_table(out: Path, summaries: Sequence[dict[str, Any]], failures: Sequence[RecordingFailure]) -> None:
-    rows: list[dict[str, object]] = [{**summary, "status": "ok", "message": ""} for summary in summaries]
-    rows += [{"name": failure.name, "status": "failed", "message": failure.message} for failure in failures]
-    rows.sort(key=lambda row: str(row["name"]))
-    write_text_atomic(out / TABLE, csv_of_records(_COLUMNS, rows))

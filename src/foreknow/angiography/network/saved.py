@@ -39,16 +39,19 @@ def network_of(settings: Mapping[str, Any]) -> VesselNetwork:
 class _Halves(nn.Module):
     """The parameters of a network, each once, in half precision: what is kept of it on disk."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: VesselNetwork) -> None:
         super().__init__()
+        self._network = (network,)  # no module of this one: only the halves are kept
         for name, parameter in network.named_parameters():
             self.register_buffer(name.replace(".", "-"), parameter.detach().half())
 
-    def fill(self, network: nn.Module) -> None:
-        """Put them into a network of the same structure."""
+    def filled(self) -> VesselNetwork:
+        """The network with these parameters."""
+        (network,) = self._network
         with torch.no_grad():
             for name, parameter in network.named_parameters():
                 parameter.copy_(self.get_buffer(name.replace(".", "-")))
+        return network
 
 
 def save_network(folder: str | Path, network: VesselNetwork, settings: Mapping[str, Any], **known: Any) -> None:  # noqa: ANN401
@@ -67,6 +70,4 @@ def load_network(folder: str | Path | None = None) -> tuple[VesselNetwork, Descr
     """
     place = shipped_model("foreknow.angiography", _SHIPPED) if folder is None else Path(folder)
     halves, description = load_model(place, KIND, lambda settings: _Halves(network_of(settings)), MADE_BY)
-    network = network_of(description.settings)
-    halves.fill(network)
-    return network.eval(), description
+    return halves.filled().eval(), description
