@@ -7,6 +7,7 @@ from typing import Any
 
 from foreknow.errors import InputFileError
 from foreknow.files import ChannelChoice, InputFile, collect_audio, display_name, write_text_atomic
+from foreknow.files.batch import TABLE
 from foreknow.files.summary import require_no_results
 from foreknow.files.table import csv_of_records
 from foreknow.lung.results import BREATH, CRACKLES, WHEEZES, RecordingResult, existing_results, read_summary
@@ -14,7 +15,6 @@ from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.task import Failure, Outcome, Task
 from foreknow.lung.workers import run_tasks
 
-TABLE = "summary.csv"
 _COLUMNS = (
     "name", "recording", "status", "message", "duration_s", "rate_hz", "crackles", "crackles_per_minute", "fine", "coarse",
     "median_idw_ms", "median_2cd_ms", "median_ldw_ms", "breath_reliability", "breaths", "breaths_per_minute", "crackles_per_breath",

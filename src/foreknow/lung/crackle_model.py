@@ -8,9 +8,10 @@ from typing import Any
 
 from foreknow.errors import InputFileError
 from foreknow.files import display_name
-from foreknow.learn import Description, load_model, read_description, save_model, shipped_model
+from foreknow.learn import Description, load_model, read_description, save_model
 from foreknow.learn.saved import DESCRIPTION
 from foreknow.lung.crackle_network import CrackleNetwork, CrackleNetworkSettings
+from foreknow.lung.network_folder import network_folder, shipped_network
 from foreknow.lung.settings import SeparationSettings
 
 KIND = "lung crackles"
@@ -25,15 +26,12 @@ PURPOSE = (
 
 def shipped_folder() -> Path:
     """Where the network is that comes with foreknow; trained on simulated recordings only."""
-    return shipped_model("foreknow.lung", CRACKLES)
+    return shipped_network(CRACKLES)
 
 
 def model_folder(name: str) -> Path:
     """The folder of a crackle network: of ``unrolled``, of what ``foreknow lung train`` wrote, or the part of it for crackles."""
-    if name == UNROLLED:
-        return shipped_folder()
-    place = Path(name)
-    return place / CRACKLES if (place / CRACKLES / DESCRIPTION).is_file() else place
+    return network_folder(name, CRACKLES, UNROLLED)
 
 
 def load_crackle_network(name: str = UNROLLED, length: int | None = None) -> CrackleNetwork:

@@ -5,8 +5,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from foreknow.learn import Description, load_model, save_model, shipped_model
-from foreknow.learn.saved import DESCRIPTION
+from foreknow.learn import Description, load_model, save_model
+from foreknow.lung.network_folder import network_folder, shipped_network
 from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
 
 KIND = "lung wheezes"
@@ -21,15 +21,12 @@ PURPOSE = (
 
 def shipped_folder() -> Path:
     """Where the network is that comes with foreknow; trained on simulated recordings only."""
-    return shipped_model("foreknow.lung", WHEEZES)
+    return shipped_network(WHEEZES)
 
 
 def model_folder(name: str) -> Path:
     """The folder of a network: that of ``unet``, or what ``foreknow lung train`` wrote, or the part of it for wheezes."""
-    if name == SHIPPED:
-        return shipped_folder()
-    place = Path(name)
-    return place / WHEEZES if (place / WHEEZES / DESCRIPTION).is_file() else place
+    return network_folder(name, WHEEZES, SHIPPED)
 
 
 def load_wheeze_network(name: str = SHIPPED) -> WheezeNetwork:
