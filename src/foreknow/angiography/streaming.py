@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from foreknow.angiography.network.looking import filled, resized, working_size
+from foreknow.angiography.network.looking import resized, working_size
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.angiography.noise import noise_of_samples
 from foreknow.errors import DataError, ParameterError, ShapeError
@@ -161,10 +161,3 @@ class OnlineStream(FrameStream):
             NuclearNorm(weight, event_dims=3), sparse, Gaussian(sigma), rank=self.rank, tolerance=1e-3, max_iterations=20
         )
         self._state, _ = self._solver.init(frames, tolerance=1e-2)
-
-
-def stream_file(blocks: Iterable[Tensor], opened: Tensor, stream: FrameStream) -> Iterator[StreamedFrame]:
-    """The frames of a run, read in blocks, through a stream; what no X-ray met is filled before."""
-    for block in blocks:
-        for frame in block:
-            yield stream.push(filled(frame, opened))

@@ -75,13 +75,6 @@ def _thumb(read: Window, size: tuple[int, int], row: CellRow, side: int) -> NDAr
     return np.pad(small, ((1, 1), (1, 1), (0, 0)), constant_values=255)
 
 
-def label_colours(labels: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Labels as colours on black; neighbours differ as a rule."""
-    wheel = np.random.default_rng(3).integers(70, 255, (256, 3)).astype(np.uint8)
-    shown: NDArray[np.uint8] = np.where(labels[..., None] > 0, wheel[labels % 256], 0).astype(np.uint8)
-    return shown
-
-
 def encode_png(picture: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes:
     """PNG without metadata; a mask as one of 0 and 255."""
     buffer = io.BytesIO()

@@ -10,7 +10,7 @@ from foreknow.errors import ParameterError
 from foreknow.parameters import Parameter
 from foreknow.priors.base import Prior
 from foreknow.priors.elementwise import ratio_scale, within, zero_or_infinite
-from foreknow.priors.gram import as_tall, is_double, right_singular, singular_values, spectral_norm
+from foreknow.priors.gram import as_tall, is_double, right_singular, spectral_norm
 from foreknow.priors.shrinkage import POLAR, PolarShrinkage
 from foreknow.priors.singular_value import shrink_singular_values, singular_value_threshold, spectral_map
 
@@ -86,14 +86,6 @@ def weighted_singular_values(x: Tensor, weights: Tensor) -> Tensor:
         (*batch,), real, of the precision of x.
     """
     return (weights * _SingularValues.apply(as_tall(x))).sum(-1)  # type: ignore[no-untyped-call]
-
-
-def polar_factor(x: Tensor) -> Tensor:
-    """U V^H without the dead directions: the minimum-norm subgradient of the nuclear norm, (*batch, N, T).
-
-    Its spectral norm is 1 to rounding, or 0; differentiable once, at constant rank.
-    """
-    return shrink_singular_values(x, dead_level(singular_values(x), x.dtype), POLAR)
 
 
 def dead_level(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -10,11 +10,6 @@ from torch import Tensor
 StateT = TypeVar("StateT")
 
 
-def map_tensors(function: Callable[[Tensor], Tensor], state: StateT) -> StateT:
-    """The state with every tensor replaced by what ``function`` makes of it; what is neither tensor nor container stays."""
-    return _zipped(lambda one, _: function(one), state, state)
-
-
 def select_items(chosen: Tensor, yes: StateT, no: StateT) -> StateT:
     r"""The state of ``yes`` for the batch items that are chosen, that of ``no`` for the others.
 
