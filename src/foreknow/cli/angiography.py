@@ -18,7 +18,7 @@ Pixels = Annotated[
 ]
 
 app = typer.Typer(
-    help="X-ray angiography: separate vessels from moving backgrounds, simulate coronary runs with known truth.",
+    help="X-ray angiography: vessels out of the moving background of runs and single frames.",
     no_args_is_help=True,
 )
 

@@ -10,8 +10,8 @@ from foreknow.cli.exits import ExitCodes
 app = typer.Typer(
     name="foreknow",
     cls=ExitCodes,
-    help="Mathematical knowledge in signals: declare a model, separate what it describes. Results are a screening aid, not a "
-    "diagnosis.",
+    help="Mathematical knowledge in deep networks: what is known of signals, declared once, takes them apart. Results are a "
+    "screening aid, not a diagnosis.",
     epilog="Start with: foreknow demo -o demo-report",
     no_args_is_help=True,
     add_completion=False,

@@ -12,9 +12,7 @@ from foreknow.cli.options import Output, Overwrite, Seed, check_output
 if TYPE_CHECKING:
     from foreknow.cytology.finder import BackgroundFinder
 
-app = typer.Typer(
-    help="Cytology: find cells in stained smears without annotation, simulate smears with known truth.", no_args_is_help=True
-)
+app = typer.Typer(help="Cytology: cells and nuclei out of stained smears and whole slides.", no_args_is_help=True)
 
 
 @app.command()

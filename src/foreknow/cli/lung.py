@@ -10,8 +10,7 @@ from foreknow.cli.extras import require_extra
 from foreknow.cli.lung_train import train
 from foreknow.cli.options import Device, Jobs, Output, Overwrite, Seed, check_device, check_output
 
-app = typer.Typer(help="Lung sounds: separate crackles from breath sound, simulate both.", no_args_is_help=True)
-app.command()(train)
+app = typer.Typer(help="Lung sounds: crackles and wheezes out of breath sound.", no_args_is_help=True)
 
 
 @app.command()
@@ -45,7 +44,7 @@ def separate(
     device: Device = "cpu",
     seed: Seed = 0,
 ) -> None:
-    """Separate crackles from breath sound; count and measure the crackles.
+    """Separate crackles, and wheezes with --wheezes, from breath sound; count and measure them.
 
     FOLDER/NAME/ gets crackles.wav and breath.wav (they sum to the recording), events.csv, breaths.csv, labels.txt for Audacity,
     raven.txt, summary.json and report.html; with --wheezes also wheezes.wav, a third part of the sum, and fundamentals.csv; with
@@ -128,6 +127,9 @@ def features(
     require_extra("lung")
     count = write_features(folders, output, overwrite=overwrite)
     console().print(f"{display_name(output)}: {count} recordings", markup=False)
+
+
+app.command()(train)
 
 
 @app.command()

@@ -11,9 +11,7 @@ from foreknow.cli.swallow_count import count
 from foreknow.cli.swallow_live import live
 from foreknow.cli.swallow_train import train
 
-app = typer.Typer(
-    help="Swallowing: counted from depth videos of the neck, and videos simulated with known truth.", no_args_is_help=True
-)
+app = typer.Typer(help="Swallowing: the saliva swallowing test counted in depth video of the neck.", no_args_is_help=True)
 app.command()(count)
 app.command()(live)
 app.command()(train)
