@@ -10,12 +10,15 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
+from scipy import ndimage
+from skimage.measure import regionprops
 from typer.testing import CliRunner
 
 from foreknow.cytology import Detection, detect
 from foreknow.cytology.batch import DetectOptions, detect_file, detect_many
+from foreknow.cytology.discs import narrowed, widened
 from foreknow.cytology.image_file import read_field
-from foreknow.cytology.measure import columns, measure_cells, stain_amounts
+from foreknow.cytology.measure import columns, measure_cells, perimeters, stain_amounts
 from foreknow.cytology.nuclei import Nuclei
 from foreknow.cytology.simulate import ClutterSettings, SimulatedSmear, SmearSettings, deteriorate, simulate_smear
 from foreknow.cytology.split import split_cells
@@ -107,6 +110,40 @@ def test_measurements_of_a_known_disc():
     assert row.density == pytest.approx((0.2, 0.2, 0.2))
     assert not row.touches_border
     assert len(columns(3)) == len(columns(1)) + 6
+
+
+def test_outlines_are_as_long_as_those_of_scikit_image(found: Detection):
+    regions = regionprops(found.cells)
+    lengths = perimeters(found.cells, int(found.cells.max()))
+    assert [lengths[region.label] for region in regions] == pytest.approx([region.perimeter for region in regions])
+    rows = measure_cells(found.cells, found.nuclei, found.density)
+    assert [row.area_px for row in rows] == [region.area for region in regions]
+    assert [(row.y, row.x) for row in rows] == [pytest.approx(region.centroid) for region in regions]
+
+
+@pytest.mark.parametrize("reach", [0.5, 1.5, 4.2, 11.0, 60.0])
+def test_discs_say_what_the_distance_transform_says(reach: float):
+    mask = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal((90, 70)), 4) > 0.02
+    assert np.array_equal(widened(mask, reach), ndimage.distance_transform_edt(~mask) <= reach)
+    assert np.array_equal(narrowed(mask, reach), ndimage.distance_transform_edt(mask) > reach)
+
+
+def test_large_cells_are_split_as_small_ones_are():
+    rows, columns = np.mgrid[:240, :420]
+    discs = [((rows - 120) ** 2 + (columns - x) ** 2) < 90**2 for x in (120, 276)]
+    region = discs[0] | discs[1]
+    spot = ((rows - 10) ** 2 + (columns - 10) ** 2) < 8  # between the pixels that are looked at
+    region |= spot
+    nuclei = np.zeros(region.shape, dtype=np.int32)
+    for number, x in enumerate((120, 276), start=1):
+        nuclei[((rows - 120) ** 2 + (columns - x) ** 2) < 100] = number
+    two = Nuclei(nuclei, np.array([[120.0, 120], [276, 120]]), np.array([316.0, 316]), np.array([0.5, 0.5]))
+    labels = split_cells(region, two, 90.0)
+    assert labels.max() == 3
+    assert np.array_equal(labels > 0, region)
+    assert len(np.unique(labels[spot])) == 1
+    for disc in discs:
+        assert max(dice(labels == number, disc) for number in (1, 2, 3)) > 0.95
 
 
 def test_pure_dyes_are_told_apart():

@@ -12,7 +12,7 @@ from torch import Tensor
 from foreknow.cytology.density import light_of, optical_density_of
 from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
 from foreknow.cytology.nuclei import Nuclei, NucleusLook, find_nuclei
-from foreknow.cytology.region import cell_region, density_noise, score_of
+from foreknow.cytology.region import cell_region, dark_region, density_noise, score_of
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.split import split_cells
 from foreknow.simulate.blur import gaussian_blur
@@ -96,7 +96,8 @@ def detect(
     """
     settings = settings or DetectSettings()
     with torch.no_grad():
-        density = optical_density_of(torch.as_tensor(image), name)
+        pixels = image if isinstance(image, Tensor) else torch.as_tensor(np.require(image, requirements=["W", "C"]))
+        density = optical_density_of(pixels, name)
         return detect_on(density, (finder or SolvedBackground()).find(density, settings), settings)
 
 
@@ -127,7 +128,8 @@ def detect_on(density: Tensor, background: FoundBackground, settings: DetectSett
     above = density - background.surface
     smooth = gaussian_blur(above, settings.smoothing)
     noise = density_noise(smooth) if scale is None else scale.noise
-    nuclei = find_nuclei(above, float(noise.amax()), settings, None if scale is None else scale.look)
-    region, debris, radius = cell_region(score_of(smooth, noise), nuclei, settings, None if scale is None else scale.radius)
+    dark = dark_region(score_of(smooth, noise), settings)
+    nuclei = find_nuclei(above, float(noise.amax()), settings, None if scale is None else scale.look, dark)
+    region, debris, radius = cell_region(dark, nuclei, settings, None if scale is None else scale.radius)
     cells = split_cells(region, nuclei, radius)
     return Detection(above, cells, nuclei, debris, noise, radius, settings, background)

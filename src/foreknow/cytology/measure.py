@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import nnls
-from skimage.measure import regionprops
 from torch import Tensor
 
 from foreknow.cytology.nuclei import Nuclei
@@ -94,36 +93,37 @@ def measure_cells(cells: NDArray[np.int32], nuclei: Nuclei, density: Tensor, pix
         density: (channels, height, width) optical density above the background.
         pixel_um: side of a pixel, micrometres, if known.
     """
-    planes = density.clamp_min(0)
-    regions = regionprops(cells)
-    index = np.array([region.label for region in regions], dtype=np.int64)
-    if not len(index):
+    count = int(cells.max(initial=0))
+    if not count:
         return []
-    means = np.stack([ndimage.mean(plane.numpy(), cells, index) for plane in planes], axis=1)
-    nuclear = np.bincount(cells[nuclei.labels > 0], minlength=int(index.max()) + 1)
-    owners = np.zeros(int(index.max()) + 1, dtype=int)
+    sums = _Sums.of(cells, density, count)
+    around = perimeters(cells, count)
+    nuclear = np.bincount(cells[nuclei.labels > 0], minlength=count + 1)
+    owners = np.zeros(count + 1, dtype=int)
     for x, y in nuclei.centres.round().astype(int):
         owners[cells[min(y, cells.shape[0] - 1), min(x, cells.shape[1] - 1)]] += 1
     rows = []
-    for region, mean in zip(regions, means, strict=True):
-        top, left, bottom, right = region.bbox
-        area, around = int(region.area), float(region.perimeter)
-        inside = int(nuclear[region.label])
+    for label, place in enumerate(ndimage.find_objects(cells), start=1):
+        if place is None:
+            continue
+        (top, bottom), (left, right) = ((one.start, one.stop) for one in place)
+        area, outline, inside = int(sums.area[label]), float(around[label]), int(nuclear[label])
+        mean = sums.density[:, label] / area
         rows.append(
             CellRow(
-                label=int(region.label),
-                x=float(region.centroid[1]),
-                y=float(region.centroid[0]),
+                label=label,
+                x=float(sums.column[label] / area),
+                y=float(sums.row[label] / area),
                 left=left,
                 top=top,
                 right=right,
                 bottom=bottom,
                 area_px=area,
                 area_um2=None if pixel_um is None else area * pixel_um**2,
-                perimeter_px=around,
-                circularity=min(1.0, 4 * math.pi * area / around**2) if around > 0 else 1.0,
+                perimeter_px=outline,
+                circularity=min(1.0, 4 * math.pi * area / outline**2) if outline > 0 else 1.0,
                 touches_border=left == 0 or top == 0 or right == cells.shape[1] or bottom == cells.shape[0],
-                nuclei=int(owners[region.label]),
+                nuclei=int(owners[label]),
                 nucleus_px=inside,
                 nucleus_cytoplasm_ratio=inside / (area - inside) if 0 < inside < area else None,
                 density=tuple(float(value) for value in mean),
@@ -131,6 +131,59 @@ def measure_cells(cells: NDArray[np.int32], nuclei: Nuclei, density: Tensor, pix
             )
         )
     return rows
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over the pixels of each label, (n + 1,) and for the density (channels, n + 1)."""
+
+    area: NDArray[np.int64]
+    row: NDArray[np.float64]
+    column: NDArray[np.float64]
+    density: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cells: NDArray[np.int32], density: Tensor, count: int) -> _Sums:
+        on = np.flatnonzero(cells)
+        own = cells.ravel()[on]
+        rows, columns = np.divmod(on, cells.shape[1])
+        planes = [_total(own, np.maximum(plane.numpy().ravel()[on], 0), count) for plane in density]
+        area = np.bincount(own, minlength=count + 1)
+        return cls(area, _total(own, rows, count), _total(own, columns, count), np.stack(planes))
+
+
+def _total(own: NDArray[np.int32], values: NDArray[np.generic], count: int) -> NDArray[np.float64]:
+    return np.bincount(own, weights=values, minlength=count + 1).astype(np.float64)
+
+
+def perimeters(cells: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    """Lengths of the outlines of labels 1 to n, (n + 1,): a line through the centres of border pixels (Benkrid et al. 2000).
+
+    Args:
+        cells: (height, width) labels.
+        count: the largest of them.
+    """
+    padded = np.pad(cells, 2)
+    inner = padded[1:-1, 1:-1]
+    edge = np.zeros(padded.shape, dtype=bool)
+    beside = [padded[1 + down : padded.shape[0] - 1 + down, 1 + right : padded.shape[1] - 1 + right] for down, right in _BESIDE]
+    edge[1:-1, 1:-1] = (inner > 0) & np.logical_or.reduce([one != inner for one in beside])
+    place = np.flatnonzero(edge)
+    flat, borders, wide = padded.ravel(), edge.ravel(), padded.shape[1]
+    own = flat[place]
+    near = [sum((borders[place + at] & (flat[place + at] == own)).astype(np.int8) for at in ats) for ats in _steps(wide)]
+    return _total(own, _LENGTHS[near[0], near[1]], count)
+
+
+_BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
+_LENGTHS = np.zeros((5, 5))  # by how many border pixels lie beside one and how many at its corners
+_LENGTHS[2:4, 0:3] = 1.0
+_LENGTHS[0, 2] = _LENGTHS[1, 3] = math.sqrt(2)
+_LENGTHS[1, 1:3] = (1 + math.sqrt(2)) / 2
+
+
+def _steps(wide: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return (-wide, wide, -1, 1), (-wide - 1, -wide + 1, wide - 1, wide + 1)
 
 
 def stain_amounts(density: NDArray[np.float64]) -> tuple[float, ...]:

@@ -10,73 +10,86 @@ from scipy import ndimage
 from torch import Tensor
 
 from foreknow.cytology.background import lower_noise
+from foreknow.cytology.discs import narrowed, widened
 from foreknow.cytology.nuclei import Nuclei
 from foreknow.cytology.settings import DetectSettings
 
 LEAST_NOISE = 1e-3  # optical density
 _THINNEST = 1.5  # pixels
+_ENOUGH = 1 << 18  # pixels that tell the noise
+_STEPS, _SURE = (4, 2, 1), 12  # every so many pixels thickness is looked at, if cells are at least so many of them thick
 
 
 def density_noise(smooth: Tensor) -> Tensor:
     """Noise of each channel of a smoothed density above the background, (channels,), by what is below 0."""
-    return lower_noise(smooth.flatten(1)).clamp_min(LEAST_NOISE)
+    step = max(1, math.isqrt(smooth[0].numel() // _ENOUGH))
+    return lower_noise(smooth[:, ::step, ::step].flatten(1)).clamp_min(LEAST_NOISE)
 
 
 def score_of(smooth: Tensor, noise: Tensor) -> Tensor:
     """How far above the background, in standard deviations of its noise: root mean square over channels; (height, width)."""
-    return (smooth.clamp_min(0) / noise[:, None, None]).square().mean(dim=0).sqrt()
+    return (smooth.clamp_min(0) / noise[:, None, None]).square_().mean(dim=0).sqrt_()
+
+
+def dark_region(score: Tensor, settings: DetectSettings) -> NDArray[np.bool_]:
+    """Pixels above the level of cells in parts that reach the peak (a threshold with hysteresis; Canny 1986)."""
+    values = score.numpy()
+    mask = values > settings.level
+    surely = values > settings.peak
+    if not surely.any():
+        return surely
+    parts, count = ndimage.label(mask)
+    return _holding(parts, count, surely)[parts]
 
 
 def cell_region(
-    score: Tensor, nuclei: Nuclei, settings: DetectSettings, radius: float | None = None
+    mask: NDArray[np.bool_], nuclei: Nuclei, settings: DetectSettings, radius: float | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
     """Pixels of cells, pixels of debris, and the inscribed radius of a typical cell in pixels.
 
-    A threshold with hysteresis (Canny 1986); an opening takes scratches away; small holes are filled. What is nowhere thick is
-    debris, unless it has a nucleus.
+    An opening takes scratches away; small holes are filled. What is nowhere thick is debris, unless it has a nucleus.
 
     Args:
-        score: (height, width), see `score_of`.
+        mask: (height, width), see `dark_region`.
         nuclei: of the field.
-        settings: the levels.
+        settings: what is thin and small.
         radius: of a typical cell, if it is known better than from this field.
     """
-    values = score.numpy()
-    mask = _with_peak(values > settings.level, values, settings.peak)
-    thick = ndimage.distance_transform_edt(mask)
-    radius = typical_radius(mask, thick) if radius is None else radius
+    radius = typical_radius(mask) if radius is None else radius
     thin = max(_THINNEST, settings.slender * radius)
-    opened = mask & ((ndimage.distance_transform_edt(thick <= thin) <= thin) | (nuclei.labels > 0))
+    nuclear = nuclei.labels > 0
+    opened = mask & (widened(narrowed(mask, thin), thin) | nuclear)
     holes, _ = ndimage.label(~opened)
-    sizes = np.bincount(holes.ravel())
-    small = sizes < math.pi * (settings.small * radius) ** 2
+    small = np.bincount(holes.ravel()) < math.pi * (settings.small * radius) ** 2
     small[0] = False
-    opened |= small[holes]
+    if small.any():
+        opened |= small[holes]
     parts, count = ndimage.label(opened)
-    kept = np.zeros(count + 1, dtype=bool)
-    kept[np.unique(parts[thick > settings.small * radius])] = True
-    kept[np.unique(parts[nuclei.labels > 0])] = True
-    kept[0] = False
-    cells = kept[parts]
+    cells = _holding(parts, count, nuclear | narrowed(mask, settings.small * radius))[parts]
     return cells, opened & ~cells, radius
 
 
-def typical_radius(mask: NDArray[np.bool_], thick: NDArray[np.float64]) -> float:
+def typical_radius(mask: NDArray[np.bool_]) -> float:
     """The largest distance to the border in a part of the mask; the median over parts, each counted by its area."""
-    parts, count = ndimage.label(mask)
-    if not count:
-        return 0.0
-    index = np.arange(1, count + 1)
-    radius = np.asarray(ndimage.maximum(thick[mask], parts[mask], index))
-    area = np.bincount(parts[mask])[1:]
-    order = np.argsort(radius)
-    total = np.cumsum(area[order])
-    return float(radius[order][np.searchsorted(total, 0.5 * total[-1])])
+    found = 0.0
+    for step in _STEPS:
+        seen = mask[::step, ::step]
+        parts, count = ndimage.label(seen)
+        if not count:
+            continue
+        on = parts[seen]
+        radius = np.asarray(ndimage.maximum(ndimage.distance_transform_edt(seen)[seen], on, np.arange(1, count + 1)))
+        order = np.argsort(radius)
+        total = np.cumsum(np.bincount(on)[1:][order])
+        found = step * float(radius[order][np.searchsorted(total, 0.5 * total[-1])])
+        if found >= _SURE * step:
+            break
+    return found
 
 
-def _with_peak(mask: NDArray[np.bool_], values: NDArray[np.float32], peak: float) -> NDArray[np.bool_]:
-    parts, count = ndimage.label(mask)
-    kept = np.zeros(count + 1, dtype=bool)
-    kept[np.unique(parts[values > peak])] = True
-    kept[0] = False
-    return kept[parts]
+def _holding(parts: NDArray[np.int32], count: int, sign: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which parts hold a pixel with the sign; the part 0 does not count."""
+    held = np.zeros(count + 1, dtype=bool)
+    held[parts[sign]] = True
+    held[0] = False
+    return held

@@ -1,0 +1,150 @@
+"""Dark blobs of all sizes: where they are, and how large, in the windows of a field in which there may be any."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.nn import functional
+
+from foreknow.simulate.blur import gaussian_blur
+
+_FINE, _WIDE = (2.0, 2.8), (4.0, 5.6, 8.0)  # standard deviations, pixels; a disc of radius r answers most at r / sqrt(2)
+_RATIO = 1.4  # of one to the next
+_BOX = 1 / 16  # variance of a square of two pixels, in squares
+_OWN = 0.9  # of its radius: within which a blob bears no other
+_BLOCK, _MARGIN = 128, 40  # pixels; the widest blur reaches as far as the margin
+_MOST = 0.6  # of a field: where more than that is looked at, it is looked at as a whole
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Blobs of a field, none within another that weighs more.
+
+    Attributes:
+        rows: (n,) of the centres.
+        columns: likewise.
+        radius: (n,) pixels.
+        image: (height, width) float32, the smoothed density; 0 where nothing was looked for.
+    """
+
+    rows: NDArray[np.intp] = field(repr=False)
+    columns: NDArray[np.intp] = field(repr=False)
+    radius: NDArray[np.float32] = field(repr=False)
+    image: NDArray[np.float32] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def find_blobs(density: Tensor, smoothing: float, least: float, where: NDArray[np.bool_] | None = None) -> Blobs:
+    """Maxima over scale space (Lindeberg 1998), differences of Gaussians for the Laplacian.
+
+    Args:
+        density: (height, width).
+        smoothing: standard deviation with which it is smoothed first, pixels.
+        least: answer that a blob gives at least.
+        where: (height, width), near which blobs are sought; everywhere if None.
+    """
+    image = np.zeros(tuple(density.shape), dtype=np.float32)
+    found: list[NDArray[np.float64]] = []
+    for place, own in _windows(tuple(density.shape), where):
+        smooth = gaussian_blur(density[place], smoothing)
+        image[place] = smooth.numpy()
+        answer, radius = _answers(smooth)
+        peaks = _peaks(answer, least)
+        rows, columns = peaks[:, 0] + place[0].start, peaks[:, 1] + place[1].start
+        kept = own[rows // _BLOCK, columns // _BLOCK]
+        at = (peaks[kept, 0], peaks[kept, 1])
+        found.append(np.stack((rows[kept], columns[kept], radius[at], answer[at]), axis=1))
+    every = np.concatenate(found) if found else np.zeros((0, 4))
+    every = _apart(every)
+    return Blobs(every[:, 0].astype(np.intp), every[:, 1].astype(np.intp), every[:, 2].astype(np.float32), image)
+
+
+def _windows(shape: tuple[int, ...], where: NDArray[np.bool_] | None) -> list[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+    """Slices of the field and the blocks that each answers for."""
+    height, width = shape[-2:]
+    blocks = (-(-height // _BLOCK), -(-width // _BLOCK))
+    whole = [((slice(0, height), slice(0, width)), np.ones(blocks, dtype=bool))]
+    if where is None:
+        return whole
+    rows = np.logical_or.reduceat(where, np.arange(0, height, _BLOCK), axis=0)
+    used = np.logical_or.reduceat(rows, np.arange(0, width, _BLOCK), axis=1)
+    parts, _ = ndimage.label(used, structure=np.ones((3, 3)))
+    windows = []
+    for number, (down, right) in enumerate(ndimage.find_objects(parts), start=1):
+        top, left = max(0, down.start * _BLOCK - _MARGIN), max(0, right.start * _BLOCK - _MARGIN)
+        bottom, end = min(height, down.stop * _BLOCK + _MARGIN), min(width, right.stop * _BLOCK + _MARGIN)
+        windows.append(((slice(top, bottom), slice(left, end)), parts == number))
+    looked = sum((down.stop - down.start) * (right.stop - right.start) for (down, right), _ in windows)
+    return windows if looked <= _MOST * height * width else whole
+
+
+def _answers(density: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The largest normalised answer over scales, and the radius it belongs to; wide ones at half the size."""
+    best, radius = _largest(density, _FINE, 0.0)
+    wide = gaussian_blur(density, _FINE[-1] * math.sqrt(_RATIO))
+    half = functional.avg_pool2d(wide[None], 2, ceil_mode=True, count_include_pad=False)[0]
+    coarse, size = _largest(half, tuple(scale / 2 for scale in _WIDE), _FINE[-1] ** 2 * _RATIO / 4 + _BOX)
+    height, width = density.shape
+    coarse = functional.interpolate(coarse[None, None], scale_factor=2, mode="bilinear")[0, 0, :height, :width]
+    size = 2 * size.repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)[:height, :width]
+    return torch.maximum(best, coarse).numpy(), torch.where(coarse > best, size, radius).numpy()
+
+
+def _largest(density: Tensor, scales: tuple[float, ...], variance: float) -> tuple[Tensor, Tensor]:
+    """Answer and radius over scales, in pixels of a density that is blurred by ``variance`` already."""
+    best, radius = torch.zeros_like(density), torch.ones_like(density)
+    narrow = gaussian_blur(density, math.sqrt(max(0.0, scales[0] ** 2 / _RATIO - variance)))
+    for scale in scales:
+        wide = gaussian_blur(density, math.sqrt(scale * scale * _RATIO - variance))
+        answer = (narrow - wide) / (_RATIO - 1) * 1.2
+        radius = torch.where(answer > best, scale * math.sqrt(2), radius)
+        best = torch.maximum(best, answer)
+        narrow = wide
+    return best, radius
+
+
+def _peaks(answer: NDArray[np.float32], least: float) -> NDArray[np.intp]:
+    """Rows and columns of pixels that nothing within two pixels exceeds."""
+    top = answer
+    for axis in (0, 1):
+        top = _highest(top, axis)
+    return np.argwhere((answer == top) & (answer > least))
+
+
+def _highest(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """The largest of five in a row."""
+    out = values.copy()
+    for step in (1, 2):
+        count = values.shape[axis] - step
+        low, high = ([slice(None)] * 2 for _ in range(2))
+        low[axis], high[axis] = slice(0, count), slice(step, None)
+        np.maximum(out[tuple(low)], values[tuple(high)], out=out[tuple(low)])
+        np.maximum(out[tuple(high)], values[tuple(low)], out=out[tuple(high)])
+    return out
+
+
+def _apart(peaks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Peaks of which none lies within another blob of more weight (answer times radius): one for a nucleus, not its chromatin."""
+    if len(peaks) < 2:
+        return peaks
+    reach = _OWN * peaks[:, 2]
+    order = np.argsort(-peaks[:, 3] * reach, kind="stable")
+    peaks, reach = peaks[order], reach[order]
+    pairs = cKDTree(peaks[:, :2]).query_pairs(float(reach.max()), output_type="ndarray")
+    apart = np.linalg.norm(peaks[pairs[:, 0], :2] - peaks[pairs[:, 1], :2], axis=1)
+    near = apart < np.maximum(reach[pairs[:, 0]], reach[pairs[:, 1]])
+    stronger, weaker = pairs[near].min(axis=1), pairs[near].max(axis=1)
+    kept = np.ones(len(peaks), dtype=bool)
+    for first, second in zip(*(side[np.argsort(stronger)] for side in (stronger, weaker)), strict=True):
+        if kept[first]:
+            kept[second] = False
+    return peaks[kept]
