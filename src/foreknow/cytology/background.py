@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ _LOW_SHARE, _LOW_DIFFERENCE = 0.2, 0.358  # the quantile of differences of white
 _BRIGHTEST, _DARKEST = -0.1, 3.0  # optical density of empty glass
 _LEAST_WEIGHT = 1e-3
 _REWEIGHTINGS = 6
+_STEPS_ON_THE_WAY, _GAP_ON_THE_WAY = 10, 0.1  # of rounds whose solution is but the start of the next
 _GIVEN_BACK = 0.5  # ridge with which light is given back: little where little glass is seen
 _HALF_NORMAL = 0.6744897501960817
 
@@ -45,7 +46,7 @@ class Background:
         sigma: (fields,) noise of the coarse grid about it.
         certificate: relative duality gap of the last round.
         iterations: of all rounds.
-        converged: whether all rounds reached their tolerance.
+        converged: whether the last round reached its tolerance.
     """
 
     surface: Tensor = field(repr=False)
@@ -63,7 +64,7 @@ class Background:
 def fit_background(densities: Tensor, settings: DetectSettings | None = None) -> Background:
     """The background of fields of one size, each with its own light; what their lights have in common has low rank.
 
-    Each round is a convex problem, solved to a certified duality gap:
+    Each round is a convex problem, the last one solved to a certified duality gap:
 
         min |y - A l - B c - s - g|^2 / (2 sigma^2) + w |L|_* + sum_i v_i |s_i|_2 + u sum_i |g_i|_2,   s >= 0 >= g,
 
@@ -103,6 +104,11 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
     weights = 1 / (1 + gate / settings.depth[0])
     starts = [start, fit_light(light, y, (1 - gate[:, 0]).square() + _LEAST_WEIGHT)]
     solutions: list[Solution] = []
+    rough = replace(
+        settings,
+        tolerance=max(settings.tolerance, _GAP_ON_THE_WAY),
+        max_iterations=min(settings.max_iterations, _STEPS_ON_THE_WAY),
+    )
     for number, (depth, rigidity) in enumerate(zip(settings.depth, settings.rigidity, strict=True)):
         spread = sigma.mean()  # fields of one batch come from one camera
         unit = math.sqrt(channels) / spread
@@ -112,7 +118,8 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
         model = background_model(light, cast, bound, noise)
         near = [reweighted(light, y, noise, bound, one) for one in (starts if not number else [start])]
         start = min([*starts, *near] if not number else [start, *near], key=lambda one: float(model.objective(one, y)))
-        solutions.append(_solve(model, y, start, settings))
+        on_the_way = number + 1 < len(settings.depth)
+        solutions.append(_solve(model, y, start, rough if on_the_way else settings))
         start = dict(solutions[-1].coefficients)
         residual = y - solutions[-1]["light"] - solutions[-1]["cast"]
         if number:
@@ -130,7 +137,7 @@ def fit_coarse(coarse: Tensor, size: tuple[int, int], settings: DetectSettings) 
         sigma,
         float(last.certificate.worst),
         sum(one.iterations for one in solutions),
-        all(bool(one.converged) for one in solutions),
+        bool(last.converged),
     )
 
 

@@ -1,6 +1,7 @@
 """What empty glass looks like in a field: a smooth light that all channels share, and a faint smooth tint."""
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -108,6 +109,7 @@ class Cast(LinearOperator):
         return range_shape[:2]
 
 
+@lru_cache(maxsize=16)  # fields of a folder have one size
 def smooth_basis(height: int, width: int, order: int, margin: float = 0.08) -> Tensor:
     """Orthonormal smooth functions of mean 0 on a field, (height * width, n) float64; n is 0 for order 0.
 

@@ -19,7 +19,7 @@ _LEAST_AREA, _LARGEST_AREA = 0.35, 2.2  # of the disc of its scale
 _LEAST_ROUNDNESS = 0.3  # area over that of the disc which reaches as far as it does
 _COLOUR = 0.1  # standard deviation of density over channels, as a part of the mean; hematoxylin has 0.25
 _SURROUNDED = 0.8  # a nucleus is darker than this part of the ring around it
-_RING = (1.4, 2.1)  # radii: what is around a nucleus
+_INSIDE, _RING = 0.5, (1.4, 2.1)  # radii: what is surely of a nucleus, and what is around it
 _NOISE = 5.0  # standard deviations that its contrast has at least
 
 
@@ -86,12 +86,12 @@ def find_nuclei(
     blobs = find_blobs(nuclear_density(cells), settings.smoothing, 0.25 * least, where)
     if not len(blobs):
         return _nothing(blobs.image.shape)
-    near = _Surroundings.of(blobs)
+    near, count = _Surroundings.of(blobs), len(blobs)
+    inside = near.relative <= _INSIDE
+    inner = _means(blobs.image.ravel()[near.place[inside]], near.owner[inside], count)
+    near = near.of_those(_standing_out(blobs, near, inner - least))
     values, owner, relative = blobs.image.ravel()[near.place], near.owner, near.relative
-    count = len(blobs)
-    inside, around = relative <= 0.5, (relative >= _RING[0]) & (relative <= _RING[1])
-    inner = _means(values[inside], owner[inside], count)
-    outer = _ring_quantiles(values[around], owner[around], count, float(blobs.image.max()))
+    outer = _ring_quantiles(values[near.around], owner[near.around], count, float(blobs.image.max()))
     contrast = inner - outer
     body = (values > ((inner + outer) / 2)[owner]) & (relative <= 1.6)
     area = np.bincount(owner[body], minlength=count).astype(np.float64)
@@ -135,6 +135,16 @@ class _Surroundings:
     place: NDArray[np.intp]
     owner: NDArray[np.int32]
     relative: NDArray[np.float32]
+
+    @property
+    def around(self) -> NDArray[np.bool_]:
+        """Which lie in the ring around their blob."""
+        return (self.relative >= _RING[0]) & (self.relative <= _RING[1])
+
+    def of_those(self, blobs: NDArray[np.bool_]) -> _Surroundings:
+        """What belongs to some of the blobs."""
+        kept = blobs[self.owner]
+        return _Surroundings(self.place[kept], self.owner[kept], self.relative[kept])
 
     @classmethod
     def of(cls, blobs: Blobs) -> _Surroundings:
@@ -191,7 +201,7 @@ def _means(values: NDArray[np.float32], owner: NDArray[np.int32], count: int) ->
 
 def _tinted(cells: Tensor, near: _Surroundings, count: int) -> NDArray[np.bool_]:
     """Whether what a blob adds to its ring has a colour: a dye has one, dust has none."""
-    inside, around = near.relative <= 0.7, (near.relative >= _RING[0]) & (near.relative <= _RING[1])
+    inside, around = near.relative <= 0.7, near.around
     added = []
     for plane in cells:
         values = plane.numpy().ravel()
@@ -199,6 +209,14 @@ def _tinted(cells: Tensor, near: _Surroundings, count: int) -> NDArray[np.bool_]
         added.append(middle - ring)
     mean = np.mean(added, axis=0)
     return np.asarray((mean <= 0) | (np.std(added, axis=0) >= _COLOUR * np.abs(mean)))
+
+
+def _standing_out(blobs: Blobs, near: _Surroundings, level: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Of which blobs hardly more of the ring than may be darker than it is above a level: others need no closer look."""
+    owner = near.owner[near.around]
+    above = blobs.image.ravel()[near.place[near.around]] > level[owner]
+    sizes = np.bincount(owner, minlength=len(blobs))
+    return np.bincount(owner[above], minlength=len(blobs)) <= (1 - _SURROUNDED) * sizes + 1
 
 
 def _ring_quantiles(values: NDArray[np.float32], owner: NDArray[np.int32], count: int, most: float) -> NDArray[np.float64]:

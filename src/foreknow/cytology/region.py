@@ -16,13 +16,13 @@ from foreknow.cytology.settings import DetectSettings
 
 LEAST_NOISE = 1e-3  # optical density
 _THINNEST = 1.5  # pixels
-_ENOUGH = 1 << 18  # pixels that tell the noise
+_ENOUGH = 1 << 16  # pixels that tell the noise, taken at odd steps, since cameras and files have patterns of even ones
 _STEPS, _SURE = (4, 2, 1), 12  # every so many pixels thickness is looked at, if cells are at least so many of them thick
 
 
 def density_noise(smooth: Tensor) -> Tensor:
     """Noise of each channel of a smoothed density above the background, (channels,), by what is below 0."""
-    step = max(1, math.isqrt(smooth[0].numel() // _ENOUGH))
+    step = 2 * (math.isqrt(smooth[0].numel() // _ENOUGH) // 2) + 1
     return lower_noise(smooth[:, ::step, ::step].flatten(1)).clamp_min(LEAST_NOISE)
 
 

@@ -20,8 +20,8 @@ class DetectSettings:
         glint: of what is brighter than the background, standard deviations of the noise.
         texture: a pixel is uneven whose square about its surroundings is this many times that of the noise, as in cells, and
         dense: share of uneven pixels around that tells cells from light.
-        tolerance: relative duality gap to which each round is solved.
-        max_iterations: of the solver, each round.
+        tolerance: relative duality gap to which the last round is solved.
+        max_iterations: of the solver in it.
         smoothing: standard deviation with which densities are smoothed before the threshold, pixels.
         level: a pixel of a cell has this many standard deviations of the noise of the background, and
         peak: its connected part so many somewhere.
