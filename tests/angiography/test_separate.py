@@ -6,22 +6,33 @@ import numpy as np
 import pytest
 import torch
 
+from foreknow import L1, Component, Exact, Model, NuclearNorm
 from foreknow.angiography.contrast import contrast_to_noise, maximum_opacity
 from foreknow.angiography.exposed import frozen_frames
+from foreknow.angiography.hysteresis import components_that_rise
 from foreknow.angiography.mask import vessel_mask
 from foreknow.angiography.pan import find_pan, no_pan
 from foreknow.angiography.separate import separate_run
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.simulate import MotionSettings, RunSettings, simulate_run
+from foreknow.angiography.subspace import directions_of
 from foreknow.angiography.tree import vessel_tree
 from foreknow.errors import DataError, ParameterError
+from foreknow.priors import NonNegative
 from foreknow.simulate.blur import gaussian_blur, moved
+from foreknow.solve import classical_sparse_weight
 
 STILL = MotionSettings(pan=0.0)
 
 
 def dice(one, other):
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+def best_dice(layer, mask):
+    score = gaussian_blur(layer, 0.0036 * layer.shape[-1]).flatten()
+    hits = mask.flatten()[score.argsort(descending=True)].cumsum(0)
+    return float((2 * hits / (torch.arange(1, len(hits) + 1) + hits[-1])).max())
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +57,39 @@ def test_layers_sum_to_the_run_and_show_the_vessels(run, separation):
     assert float((mask.soft[mask.score >= mask.threshold]).min()) >= 0.499
     error = (separation.vessels - run.vessels)[run.mask].abs().mean() / run.vessels[run.mask].mean()
     assert error < 0.45
+
+
+@pytest.mark.parametrize(("seed", "frames", "rate"), [(21, 20, 7.5), (23, 36, 15.0)])
+def test_three_solutions_find_more_than_plain_robust_pca(seed, frames, rate):
+    run = simulate_run(RunSettings(frames=frames, size=96, rate=rate), seed)
+    weight = classical_sparse_weight(run.attenuation, event_dims=3)
+    sparse = L1(weight, event_dims=3) & NonNegative(event_dims=3)
+    model = Model(background=Component(NuclearNorm(event_dims=3)), vessels=Component(sparse), noise=Exact())
+    plain, found = model.solve(run.attenuation, tolerance=1e-3)["vessels"], separate_run(run.attenuation).vessels
+    assert best_dice(found, run.mask) > best_dice(plain, run.mask) + 0.02
+    lost, less = ((run.vessels - layer)[run.mask].mean() for layer in (plain, found))
+    assert less < lost
+
+
+def test_directions_of_a_background_count_neither_its_level_nor_noise():
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.linalg.qr(torch.randn(900, 3, generator=generator)).Q.T.reshape(3, 30, 30)
+    course = torch.linalg.qr(torch.randn(12, 4, generator=generator).sub(0.5)).Q
+    course = torch.linalg.qr(course[:, :3] - course[:, :3].mean(0)).Q
+    film = torch.einsum("tk,kij->tij", course, pictures)
+    assert directions_of(film + 5) == pytest.approx(4, abs=0.01)
+    assert directions_of(torch.ones(5, 8, 8)) == pytest.approx(1)
+
+
+def test_components_rise_and_are_large_enough():
+    score = torch.zeros(2, 12, 12)
+    score[0, 1:5, 1:5], score[0, 2, 2] = 1.0, 3.0
+    score[0, 8, 8] = 9.0  # too small
+    score[1, 1:5, 1:5] = 1.0  # too low
+    found = components_that_rise(score, 0.5, 2.0, 4)
+    assert found[0].nonzero().amin().item() == 1
+    assert int(found.sum()) == 16
+    assert not found[1].any()
 
 
 def test_a_run_without_contrast_agent_gives_little():

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
+from foreknow.angiography.hysteresis import components_that_rise
 from foreknow.angiography.noise import noise_of_samples, some_pixels
 from foreknow.angiography.separate import Separation
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.simulate.blur import gaussian_blur
-
-_EIGHT = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -72,10 +68,7 @@ def vessel_mask(separation: Separation, settings: EnhanceSettings | None = None)
             frame.copy_(torch.where(separation.area, gaussian_blur(layer, width), 0.0))
         noise = _smoothed_noise(separation, width)
         low, high = settings.mask_level * noise, settings.mask_peak * noise
-    binary = torch.empty(vessels.shape, dtype=torch.bool)
-    for found, frame in zip(binary, score, strict=True):
-        found.copy_(torch.as_tensor(_components(frame.numpy(), low, high, area)))
-    return VesselMask(score, binary, low, separation.gate is not None)
+    return VesselMask(score, components_that_rise(score, low, high, area), low, separation.gate is not None)
 
 
 def _smoothed_noise(separation: Separation, width: float) -> float:
@@ -83,15 +76,3 @@ def _smoothed_noise(separation: Separation, width: float) -> float:
     chosen = some_pixels(separation.area)
     pairs = zip(separation.vessels, separation.background, strict=True)
     return noise_of_samples(torch.stack([gaussian_blur(one + other, width).flatten()[chosen] for one, other in pairs]))
-
-
-def _components(frame: NDArray[np.float32], low: float, high: float, area: float) -> NDArray[np.bool_]:
-    label, count = ndimage.label(frame > low, _EIGHT)
-    if not count:
-        return np.zeros(frame.shape, dtype=bool)
-    sizes = np.bincount(label.ravel(), minlength=count + 1)
-    peaks = np.zeros(count + 1, dtype=frame.dtype)
-    np.maximum.at(peaks, label.ravel(), frame.ravel())
-    kept = (sizes >= area) & (peaks > high)
-    kept[0] = False
-    return kept[label]

@@ -9,13 +9,18 @@ from foreknow.errors import ParameterError
 class EnhanceSettings:
     """How vessels are separated from the background.
 
-    The numbers were chosen on eight simulated runs (seeds 0 to 7 of 40 frames of 192 x 192), not on those of the benchmark.
+    The numbers were chosen on eight simulated runs (seeds 0 to 7, of 20 to 60 frames of 128 x 128 and 192 x 192, at 7.5
+    and 15 frames a second), not on those of the benchmark.
 
     Attributes:
-        sparse_weight: of the vessels, in units of 1 / sqrt(pixels of a frame), beside a nuclear norm of weight 1 (Candes et al.
-            2011).
+        sparse_weight: of the vessels beside a nuclear norm of weight 1, in units of what the background's own directions weigh,
+            sqrt(directions / frames / pixels) (`BalancedRobustPCA`).
         sure_weight: factor of the weights where only additions to the background are near, and
-        unsure_weight: where none is, or as much is taken away (`BalancedRobustPCA`).
+        unsure_weight: where none is, or as much is taken away; in the last solution
+        found_weight: instead of either where vessels were found, and
+        elsewhere: a factor of them elsewhere.
+        found_level: vessels were found in connected pixels of this many standard deviations of the noise of smoothed frames, with
+        found_peak: so many somewhere.
         balance: how much what is taken away counts beside what is added.
         neighbourhood: standard deviation of what counts as near, thousandths of the shorter side.
         tolerance: relative duality gap to which each is solved.
@@ -35,9 +40,13 @@ class EnhanceSettings:
         ParameterError: if a number is out of range.
     """
 
-    sparse_weight: float = 1.0
+    sparse_weight: float = 1.6
     sure_weight: float = 0.35
     unsure_weight: float = 2.5
+    found_weight: float = 0.1
+    elsewhere: float = 1.2
+    found_level: float = 3.0
+    found_peak: float = 24.0
     balance: float = 1.0
     neighbourhood: float = 25.0
     tolerance: float = 1e-3
@@ -46,14 +55,14 @@ class EnhanceSettings:
     pan_gain: float = 0.0
     smoothing: float = 3.6
     mask_level: float = 3.0
-    mask_peak: float = 24.0
+    mask_peak: float = 16.0
     mask_area: float = 1.0
     least_frames: int = 6
     gate_level: float = 0.5
     gate_peak: float = 0.8
 
     def __post_init__(self) -> None:
-        positive = (self.sparse_weight, self.sure_weight, self.tolerance, self.mask_level)
+        positive = (self.sparse_weight, self.sure_weight, self.found_weight, self.tolerance, self.mask_level, self.found_level)
         if not (min(positive) > 0 and self.unsure_weight >= self.sure_weight and self.max_iterations >= 1):
             message = f"weights, levels and tolerances must be above 0 and weights in order, not {self}"
             raise ParameterError(message)

@@ -11,6 +11,18 @@ _LEADING = 3e-3  # of the largest singular value: what counts as a direction; of
 _ROUNDS = 3
 
 
+def directions_of(background: Tensor) -> float:
+    """The effective number of directions of a background (frames, height, width): its mean over time, and what varies about it.
+
+    That is the participation ratio of its singular values, (sum s)^2 / sum s^2, which counts equal ones as one each and small ones
+    hardly; the level of attenuation, which is free, does not matter.
+    """
+    rows = background.flatten(1).double()
+    rows = rows - rows.mean(dim=0)
+    values = torch.linalg.eigvalsh(rows @ rows.T).clamp_min(0)
+    return 1.0 + float(values.sqrt().sum().square() / values.sum().clamp_min(torch.finfo(values.dtype).tiny))
+
+
 def background_at_full_size(
     attenuation: Tensor, area: Tensor, vessels: Tensor, low_rank: Tensor, reduced_pan: Pan, pan: Pan, factor: int
 ) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ from foreknow.learn import (
     fit,
 )
 
-_VIEW, _FILM_VIEW, _TEST_VIEW = 288, 160, 384  # pixels of a side
+_VIEW, _FILM_VIEW, _TEST_VIEW = 256, 192, 288  # pixels of a side
 _FILM = 5  # frames of a run that are seen together
 GOING_ON = 0.5
 """Of the learning rate, where a trained network goes on."""
@@ -49,8 +49,8 @@ class Pretraining:
         seed: of everything.
     """
 
-    runs: int = 200
-    epochs: int = 36
+    runs: int = 240
+    epochs: int = 40
     batch_size: int = 3
     learning_rate: float = 3e-3
     filters: tuple[int, ...] = (16, 32, 32, 64, 64)
@@ -96,7 +96,7 @@ def pretrain(
         _views(runs, 1, _VIEW),
         settings,
         folder=work / "checkpoint",
-        validation=Validation(RandomViews(RandomFrames(apart, 1, items=2), _TEST_VIEW, 0.9, 1.1), LayerAndGate(alone=1.0)),
+        validation=Validation(RandomViews(RandomFrames(apart, _FILM), _TEST_VIEW, 0.7, 1.0), LayerAndGate(alone=0.5)),
         compute=Compute(precision="bf16-mixed"),
         logs=[CSVLog(work / "epochs.csv")],
         progress=progress,

@@ -37,6 +37,8 @@ class TrainingRunSettings:
         sharpening: range of their edge enhancement.
         blur: range of the standard deviation of the system's blur, mm.
         opacity: range of the attenuation of the contrast agent, 1/mm.
+        start: range of the beginning of the injection, seconds: from runs that are filled to such whose first frames show a
+            catheter and no vessel.
     """
 
     frames: int = 5
@@ -46,6 +48,7 @@ class TrainingRunSettings:
     sharpening: tuple[float, float] = (0.0, 0.9)
     blur: tuple[float, float] = (0.25, 0.5)
     opacity: tuple[float, float] = (0.25, 0.48)
+    start: tuple[float, float] = (-2.4, 1.1)
 
     def draw(self, number: int, seed: int = 0) -> RunSettings:
         """Settings of the run of this number."""
@@ -61,7 +64,7 @@ class TrainingRunSettings:
             rate=self.rate,
             artery=("left", "right")[int(uniform((0.0, 1.0), generator) < 0.4)],
             contrast=uniform((0.0, 1.0), generator) >= _EMPTY,
-            bolus=BolusSettings(start=(-2.6, 0.3), opacity=self.opacity),
+            bolus=BolusSettings(start=self.start, opacity=self.opacity),
             detector=replace(DetectorSettings(), blur=uniform(self.blur, generator)),
             catheter=replace(CatheterSettings(), leads=0.6),
             display=display,

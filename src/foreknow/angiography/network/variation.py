@@ -1,9 +1,10 @@
-"""Runs made a little other in every epoch: mirrored, turned, paler or darker vessels, more noise."""
+"""Runs made a little other in every epoch: mirrored, turned, paler or darker vessels, coarser pixels, more noise."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from foreknow.angiography.network.training_runs import BACKGROUND, VESSELS
 from foreknow.learn import Data, Example
@@ -19,13 +20,18 @@ class Varied(Data):
         data: films (T, side, side) with the truth of vessels and background.
         contrast: range of the factor of the vessels.
         noise: up to this standard deviation of white noise is added, attenuation.
+        coarse: half of the films are as if seen by pixels of up to this many times the edge and enlarged again, as small frames
+            are before a network looks at them; where vessels are stays as sharp as it was.
         seed: of what is drawn.
     """
 
-    def __init__(self, data: Data, contrast: tuple[float, float] = (0.7, 1.2), noise: float = 0.03, seed: int = 0) -> None:
+    def __init__(
+        self, data: Data, contrast: tuple[float, float] = (0.7, 1.2), noise: float = 0.03, coarse: float = 2.0, seed: int = 0
+    ) -> None:
         self.data = data
         self.contrast = contrast
         self.noise = noise
+        self.coarse = coarse
         self.seed = seed
 
     def __len__(self) -> int:
@@ -38,7 +44,8 @@ class Varied(Data):
 
     def fingerprint(self) -> str:
         """That of the data, and how they are varied."""
-        return f"varied by contrast {self.contrast} and noise {self.noise}, seed {self.seed}: {self.data.fingerprint()}"
+        ranges = f"contrast {self.contrast}, noise {self.noise} and pixels of up to {self.coarse}"
+        return f"varied by {ranges}, seed {self.seed}: {self.data.fingerprint()}"
 
     def _vary(self, index: int, epoch: int) -> Example:
         example = self.data.draw([index], epoch)
@@ -46,13 +53,24 @@ class Varied(Data):
         factor = uniform(self.contrast, generator)
         sigma = uniform((0.0, self.noise), generator)
         turns, mirrored = int(torch.randint(4, (), generator=generator)), bool(torch.randint(2, (), generator=generator))
+        coarse = uniform((1.0, self.coarse), generator) if bool(torch.randint(2, (), generator=generator)) else 1.0
 
         def turned(tensor: Tensor) -> Tensor:
             part = torch.rot90(tensor[0], turns, (-2, -1))
             return part.flip(-1) if mirrored else part
 
         truth = {name: turned(part) for name, part in example.truth.items()}
-        more = (factor - 1) * truth[VESSELS]
-        y = turned(example.y) + more
-        y = y + sigma * torch.randn(y.shape, generator=generator)
-        return Example(y, {**truth, VESSELS: truth[VESSELS] + more, BACKGROUND: y - truth[VESSELS] - more})
+        size = truth[VESSELS].shape[-1]
+        small = max(8, round(size / coarse))
+        layer = _resized(truth[VESSELS], small)
+        y = _resized(turned(example.y), small) + (factor - 1) * layer
+        y = _resized(y + sigma * torch.randn(y.shape, generator=generator), size)
+        vessels = _resized(factor * layer, size)
+        return Example(y, {**truth, VESSELS: vessels, BACKGROUND: y - vessels})
+
+
+def _resized(film: Tensor, side: int) -> Tensor:
+    """(T, height, width) -> (T, side, side); what is made smaller is averaged."""
+    if film.shape[-1] == side:
+        return film
+    return functional.interpolate(film[:, None], (side, side), mode="bilinear", align_corners=False, antialias=True)[:, 0]
