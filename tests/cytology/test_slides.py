@@ -14,7 +14,8 @@ from foreknow.cytology.simulate import SmearSettings, simulate_smear
 from foreknow.cytology.slide import detect_slide
 from foreknow.cytology.slide_file import ArraySlide, TiffSlide, at_working_size, is_slide, level_for, open_slide
 from foreknow.cytology.slide_scale import slide_scale
-from foreknow.cytology.slide_tiles import detect_tile, detect_tiles, read_tiles, tile_file, tiles_of
+from foreknow.cytology.slide_tile_files import detect_tiles, read_tiles, tile_file
+from foreknow.cytology.slide_tiles import detect_tile, tiles_of
 from foreknow.errors import InputFileError
 
 SETTINGS = DetectSettings(side=64)
@@ -70,9 +71,9 @@ def test_tiles_of_a_slide_are_seamless(tmp_path: Path, pixels: np.ndarray):
     parts = list(read_tiles(tiles, tmp_path))
     mask = np.zeros(slide.size, dtype=bool)
     for part in parts:
-        top, left = part.origin
-        mask[top : top + part.labels.shape[0], left : left + part.labels.shape[1]] |= part.labels > 0
-    truth = whole.labels > 0
+        mask[part.cells.place] |= part.cells.labels > 0
+    truth = np.zeros(slide.size, dtype=bool)
+    truth[whole.cells.place] = whole.cells.labels > 0
     assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.97
     assert abs(sum(len(part.rows) for part in parts) - len(whole.rows)) <= 0.25 * len(whole.rows) + 1
 
@@ -80,7 +81,6 @@ def test_tiles_of_a_slide_are_seamless(tmp_path: Path, pixels: np.ndarray):
 def test_slide_results_agree_and_an_interrupted_run_goes_on(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "slide.tif"
     tifffile.imwrite(path, pixels, tile=(128, 128), photometric="rgb")
-    monkeypatch.setattr("foreknow.cytology.slide_tiles.CORE", 256)
     monkeypatch.setattr("foreknow.cytology.slide.tiles_of", lambda size: tiles_of(size, 256))
     options = DetectOptions(SETTINGS, pixel_um=0.5)
 
@@ -94,7 +94,7 @@ def test_slide_results_agree_and_an_interrupted_run_goes_on(tmp_path: Path, pixe
     (work,) = tmp_path.glob(".slide-*.tiles")
     kept = tile_file(work, tiles_of((512, 640), 256)[0])
     before = kept.stat().st_mtime_ns
-    monkeypatch.setattr("foreknow.cytology.slide_tiles._write", _spy(calls := []))
+    monkeypatch.setattr("foreknow.cytology.slide_tile_files._write", _spy(calls := []))
     summary = detect_slide(path, tmp_path / "out", options, "slide")
     assert 0 < len(calls) < 6
     assert before > 0
@@ -104,6 +104,14 @@ def test_slide_results_agree_and_an_interrupted_run_goes_on(tmp_path: Path, pixe
         rows = list(csv.DictReader(file))
     assert labels.shape == (512, 640)
     assert summary["cells"] == len(rows) == labels.max()
+    with (tmp_path / "out" / "nuclei.csv").open() as file:
+        nuclei = list(csv.DictReader(file))
+    marked = tifffile.imread(tmp_path / "out" / "nuclei.tif")
+    assert summary["nuclei"] == len(nuclei) == marked.max() > 0
+    assert len(json.loads((tmp_path / "out" / "nuclei.geojson").read_text())["features"]) == len(nuclei)
+    for row in nuclei:
+        assert int(row["area_px"]) >= (marked == int(row["label"])).sum() > 0
+        assert int(row["cell"]) == labels[min(511, round(float(row["y"]))), min(639, round(float(row["x"])))]
     features = json.loads((tmp_path / "out" / "cells.geojson").read_text())["features"]
     assert len(features) <= len(rows)
     assert len(features) >= 0.9 * len(rows)
@@ -111,9 +119,9 @@ def test_slide_results_agree_and_an_interrupted_run_goes_on(tmp_path: Path, pixe
 
 
 def _spy(calls: list[int]):
-    from foreknow.cytology import slide_tiles
+    from foreknow.cytology import slide_tile_files
 
-    write = slide_tiles._write
+    write = slide_tile_files._write
 
     def spied(work, found):
         calls.append(found.tile.number)

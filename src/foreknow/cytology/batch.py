@@ -13,7 +13,8 @@ from foreknow.cytology.finder import BackgroundFinder
 from foreknow.cytology.image_file import read_field
 from foreknow.cytology.inputs import ImageInput, find_images
 from foreknow.cytology.measure import measure_cells
-from foreknow.cytology.results import REPORT, TOOL, FieldResult, as_bytes
+from foreknow.cytology.pictures import as_bytes
+from foreknow.cytology.results import REPORT, TOOL, FieldResult
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide import detect_slide
 from foreknow.cytology.slide_file import is_slide

@@ -41,13 +41,13 @@ def optical_density_of(image: Tensor, name: str = "the image") -> Tensor:
 
 def density_of_values(values: Tensor, largest: float) -> Tensor:
     """Optical density of values, each taken for the middle of its step of 255."""
-    return -((values + largest / 510) / (largest * (1 + 1 / 510))).log10()
+    return (values + largest / 510).div_(largest * (1 + 1 / 510)).log10_().neg_()
 
 
 def planes_of(image: Tensor) -> tuple[Tensor, float]:
     """(channels, height, width) float32 of an image, and the largest value that its type can have."""
     planes = image[None] if image.ndim == 2 else image.movedim(-1, 0)
-    return planes.to(torch.float32), {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
+    return planes.contiguous().to(torch.float32), {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
 
 
 def light_of(density: Tensor) -> Tensor:

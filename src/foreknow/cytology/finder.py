@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import final
 
 from torch import Tensor
 
-from foreknow.cytology.background import fit_background
+from foreknow.cytology.background import at_size, fit_coarse, reduced
 from foreknow.cytology.settings import DetectSettings
 
 
@@ -31,22 +33,31 @@ class BackgroundFinder(ABC):
 
     Attributes:
         model: name of the network; None for the solver.
+        fingerprint: of what it knows.
     """
 
     model: str | None = None
+    fingerprint: str = "solver"
 
     @abstractmethod
+    def find_coarse(self, coarse: Tensor, settings: DetectSettings) -> FoundBackground:
+        """The background of (channels, h, w) on the grid of the background, on that grid."""
+
+    @final
     def find(self, density: Tensor, settings: DetectSettings) -> FoundBackground:
-        """The background of (channels, height, width)."""
+        """The background of (channels, height, width) in full size."""
+        size = (density.shape[-2], density.shape[-1])
+        found = self.find_coarse(reduced(density[None], max(1, math.ceil(max(size) / settings.side)))[0], settings)
+        return replace(found, surface=at_size(found.surface, size))
 
 
 class SolvedBackground(BackgroundFinder):
     """The model solved for each field by itself."""
 
-    def find(self, density: Tensor, settings: DetectSettings) -> FoundBackground:
-        """`fit_background` of one field."""
-        fitted = fit_background(density[None], settings)
+    def find_coarse(self, coarse: Tensor, settings: DetectSettings) -> FoundBackground:
+        """`fit_coarse` of one field."""
+        fitted = fit_coarse(coarse[None], (coarse.shape[-2], coarse.shape[-1]), settings)
         notices: tuple[str, ...] = ()
         if fitted.certificate > settings.tolerance:
             notices = (f"the solver of the background stopped at a relative duality gap of {fitted.certificate:.1g}",)
-        return FoundBackground(fitted.of(0), fitted.certificate, notices)
+        return FoundBackground(fitted.surface[0], fitted.certificate, notices)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
-
-from foreknow.cytology.measure import CellRow, record
 
 _DETAIL = 0.6  # pixels that an outline may be off
 
@@ -39,27 +37,33 @@ def outlines(labels: NDArray[np.int32], origin: tuple[int, int] = (0, 0)) -> Ite
         yield number, path[:, ::-1] + corner
 
 
-def geojson_feature(row: CellRow, outline: NDArray[np.float64], scale: float = 1.0) -> str:
+def geojson_feature(
+    values: Mapping[str, int | float | None], outline: NDArray[np.float64], scale: float = 1.0, name: str = "Cell"
+) -> str:
     """A detection of QuPath, one line of JSON.
 
     Args:
-        row: of the cell.
+        values: measurements.
         outline: (n, 2).
         scale: pixels of the slide's full size for one of the outline.
+        name: of its class.
     """
     ring = np.round(outline * scale, 2).tolist()
-    measurements = {name: value for name, value in record(row).items() if isinstance(value, int | float)}
+    measurements = {key: value for key, value in values.items() if value is not None}
     feature = {
         "type": "Feature",
         "geometry": {"type": "Polygon", "coordinates": [ring if ring[0] == ring[-1] else [*ring, ring[0]]]},
-        "properties": {"objectType": "detection", "classification": {"name": "Cell"}, "measurements": measurements},
+        "properties": {"objectType": "detection", "classification": {"name": name}, "measurements": measurements},
     }
     return json.dumps(feature, allow_nan=False)
 
 
+GEOJSON_HEAD, GEOJSON_TAIL = '{"type": "FeatureCollection", "features": [\n', "\n]}\n"
+
+
 def write_geojson(path: Path, features: Sequence[str]) -> None:
     """A feature collection that QuPath opens."""
-    path.write_text('{"type": "FeatureCollection", "features": [\n' + ",\n".join(features) + "\n]}\n", encoding="utf-8")
+    path.write_text(GEOJSON_HEAD + ",\n".join(features) + GEOJSON_TAIL, encoding="utf-8")
 
 
 def write_imagej_rois(path: Path, found: Sequence[tuple[int, NDArray[np.float64]]]) -> None:

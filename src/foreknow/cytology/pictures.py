@@ -22,6 +22,14 @@ _SHOWN = 1400
 _THUMB, _ACROSS, _MOST = 96, 12, 96
 
 
+def as_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """An image to be shown, of 8 bits."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    largest = 65535.0 if pixels.dtype == np.uint16 else 1.0
+    return np.round(255 * np.clip(pixels.astype(np.float32) / largest, 0, 1)).astype(np.uint8)
+
+
 def as_colour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(height, width, 3)."""
     return np.repeat(image[..., None], 3, axis=-1) if image.ndim == 2 else image

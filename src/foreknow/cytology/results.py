@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from foreknow.cytology.background import FORMULA
 from foreknow.cytology.detect import Detection
 from foreknow.cytology.measure import CellRow, columns, record, typical_cell
+from foreknow.cytology.measure_nuclei import NUCLEUS_COLUMNS, measure_nuclei, nucleus_record
 from foreknow.cytology.outlines import geojson_feature, outlines, write_geojson, write_imagej_rois
 from foreknow.cytology.pictures import count_parts, crop_sheet, encode_png, overlay, window_of
 from foreknow.files import write_json_atomic
@@ -22,6 +23,7 @@ from foreknow.files.table import csv_of_records
 
 LABELS, NUCLEI, MASK, DEBRIS = "cells.tif", "nuclei.tif", "mask.png", "debris.png"
 FREE, BACKGROUND, OVERLAY, SHEET = "without_background.png", "background.png", "overlay.png", "cells.png"
+NUCLEUS_TABLE, NUCLEUS_GEOJSON = "nuclei.csv", "nuclei.geojson"
 TABLE, GEOJSON, ROIS, REPORT = "cells.csv", "cells.geojson", "cells.roi.zip", "report.html"
 TOOL = "foreknow cytology detect"
 DISCLAIMER = "A screening aid and a means of research, not a diagnosis: cells may be missed, split or merged; look at the image."
@@ -103,17 +105,19 @@ class FieldResult:
         (folder / TABLE).write_text(csv_of_records(headings, map(record, self.rows)), encoding="utf-8", newline="")
         lines = list(outlines(found.cells))
         by_label = {row.label: row for row in self.rows}
-        write_geojson(folder / GEOJSON, [geojson_feature(by_label[label], outline) for label, outline in lines])
+        write_geojson(folder / GEOJSON, [geojson_feature(record(by_label[label]), outline) for label, outline in lines])
         write_imagej_rois(folder / ROIS, lines)
+        self._write_nuclei(folder)
         write_json_atomic(folder / SUMMARY, self.summary())
 
-
-def as_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """An image to be shown, of 8 bits."""
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    largest = 65535.0 if pixels.dtype == np.uint16 else 1.0
-    return np.round(255 * np.clip(pixels.astype(np.float32) / largest, 0, 1)).astype(np.uint8)
+    def _write_nuclei(self, folder: Path) -> None:
+        nuclei = self.detection.nuclei
+        rows = [nucleus_record(row) for row in measure_nuclei(nuclei, self.detection.cells, self.pixel_um)]
+        (folder / NUCLEUS_TABLE).write_text(csv_of_records(NUCLEUS_COLUMNS, rows), encoding="utf-8", newline="")
+        lines = outlines(nuclei.labels)
+        write_geojson(
+            folder / NUCLEUS_GEOJSON, [geojson_feature(rows[label - 1], outline, name="Nucleus") for label, outline in lines]
+        )
 
 
 def write_labels(path: Path, labels: NDArray[np.int32], pixel_um: float | None) -> None:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from foreknow.cytology.background import Background, fit_coarse, reduced
+from foreknow.cytology.background import reduced
 from foreknow.cytology.density import density_of_values, planes_of
 from foreknow.cytology.detect import FieldScale, detect_on
-from foreknow.cytology.finder import FoundBackground
+from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
 from foreknow.cytology.nuclei import look_of
 from foreknow.cytology.region import density_noise
 from foreknow.cytology.settings import DetectSettings
@@ -27,6 +27,7 @@ _AVERAGE = 4  # pixels, before the brightest are sought
 _BRIGHT = (0.1, 0.3)  # quantiles of density between which glass is
 _SAMPLE, _SAMPLES = 768, 9  # side of the windows that tell scale, and how many
 _CENTRE = 0.02  # optical density: what may be glass at first
+_THIRD = 3  # pixels from one that is looked at for it to the next
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,25 @@ class SlideScale:
         scale: of noise, cells and nuclei.
     """
 
-    background: Background = field(repr=False)
+    background: FoundBackground = field(repr=False)
     block: int
     offset: Tensor
     scale: FieldScale
 
     def surface(self, top: int, left: int, height: int, width: int) -> Tensor:
         """The background of a window, (channels, height, width)."""
-        return _window_of(self.background.surface[0], self.block, top, left, height, width) + self.offset[:, None, None]
+        return _window_of(self.background.surface, self.block, top, left, height, width) + self.offset[:, None, None]
 
 
-def slide_scale(slide: Slide, settings: DetectSettings) -> SlideScale:
+def slide_scale(slide: Slide, settings: DetectSettings, finder: BackgroundFinder | None = None) -> SlideScale:
     """Look at a slide all over, a window of each square of the coarse grid, and closer at a few places.
 
     Of each window the brightest part counts, so that squares full of cells but for a gap still tell the glass.
+
+    Args:
+        slide: at the size that is worked on.
+        settings: how cells are found.
+        finder: of the background; the solver if None.
 
     Raises:
         DataError: if there is nothing but one value.
@@ -69,7 +75,7 @@ def slide_scale(slide: Slide, settings: DetectSettings) -> SlideScale:
     if float(y.amax() - y.amin()) == 0:
         message = "the slide has the same value everywhere: there is nothing to find"
         raise DataError(message)
-    background = fit_coarse(y[None], (height, width), settings)
+    background = (finder or SolvedBackground()).find_coarse(y, settings)
     return _looked_closer(slide, background, block, settings)
 
 
@@ -84,7 +90,7 @@ def _glass(slide: Slide, row: int, column: int, block: int) -> Tensor:
     return small[:, order[first : max(last, first + 1)]].mean(dim=1)
 
 
-def _looked_closer(slide: Slide, background: Background, block: int, settings: DetectSettings) -> SlideScale:
+def _looked_closer(slide: Slide, background: FoundBackground, block: int, settings: DetectSettings) -> SlideScale:
     height, width = slide.size
     side = (min(_SAMPLE, height), min(_SAMPLE, width))
     across = math.isqrt(_SAMPLES)
@@ -93,7 +99,7 @@ def _looked_closer(slide: Slide, background: Background, block: int, settings: D
     windows = []
     for top in tops.tolist():
         for left in lefts.tolist():
-            surface = _window_of(background.surface[0], block, top, left, *side)
+            surface = _window_of(background.surface, block, top, left, *side)
             windows.append(slide_density(slide.read(top, left, *side)) - surface)
     centres = torch.stack([_centre(window) for window in windows])
     offset = centres.nanmedian(dim=0).values.nan_to_num(0.0)
@@ -114,7 +120,7 @@ def _looked_closer(slide: Slide, background: Background, block: int, settings: D
 def _centre(window: Tensor) -> Tensor:
     """Where glass lies in each channel of what is left, NaN where there is none; found from outside in."""
     centres = []
-    for plane in window:
+    for plane in window[:, ::_THIRD, ::_THIRD]:
         middle, reach = 0.0, _CENTRE
         for _ in range(8):
             near = plane[(plane - middle).abs() < reach]

@@ -1,28 +1,27 @@
-"""A slide in tiles with a halo: each is judged by what holds for the slide; what is done survives an interruption."""
+"""A slide in tiles with a halo, each judged by what holds for the whole slide."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from foreknow.cytology.detect import detect_on
 from foreknow.cytology.finder import FoundBackground
 from foreknow.cytology.measure import CellRow, measure_cells
+from foreknow.cytology.measure_nuclei import NucleusRow, measure_nuclei
+from foreknow.cytology.pictures import as_bytes, as_colour
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide_file import Slide
 from foreknow.cytology.slide_scale import SlideScale, slide_density
-from foreknow.files import atomic_path
 
 CORE = 2048  # pixels of a tile without its halo
 _HALO = (64, 320)
-_RADII = 6.0  # inscribed radii that a halo has: a cell and its neighbours
+_RADII = 4.0  # inscribed radii that a halo has: as far as a cell reaches from its centre
+_OVERVIEW = 2000  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +44,56 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """A window of labels, no larger than it must be.
+
+    Attributes:
+        origin: top, left of the window in the slide.
+        labels: (height, width) int32; without a pixel where there is nothing.
+    """
+
+    origin: tuple[int, int]
+    labels: NDArray[np.int32] = field(repr=False)
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Of the window in the slide."""
+        (top, left), (height, width) = self.origin, self.labels.shape
+        return slice(top, top + height), slice(left, left + width)
+
+    @classmethod
+    def of(cls, labels: NDArray[np.int32], origin: tuple[int, int]) -> Labelled:
+        """The box of what is labelled."""
+        boxes = ndimage.find_objects((labels > 0).astype(np.int8))
+        if not boxes:
+            return cls(origin, labels[:0, :0])
+        rows, columns = boxes[0]
+        return cls((origin[0] + rows.start, origin[1] + columns.start), labels[rows, columns])
+
+
+@dataclass(frozen=True)
 class TileCells:
-    """The cells whose centre lies in the core of a tile.
+    """The cells and nuclei whose centre lies in the core of a tile.
 
     Attributes:
         tile: that they are of.
-        origin: top, left of the window.
-        labels: (height, width) int32 of the window, only of these cells.
+        cells: their labels.
         rows: their measurements, in pixels of the slide.
+        nuclei: their labels.
+        nucleus_rows: their measurements, in pixels of the slide; the cell is not told.
         debris: pieces of debris whose centre is in the core.
         covered: pixels of cells in the core.
-        nuclei: in the core.
+        shown: (h, w, 3) uint8, the core at the size of the overview.
     """
 
     tile: Tile
-    origin: tuple[int, int]
-    labels: NDArray[np.int32] = field(repr=False)
+    cells: Labelled
     rows: list[CellRow] = field(repr=False)
+    nuclei: Labelled
+    nucleus_rows: list[NucleusRow] = field(repr=False)
     debris: int
     covered: int
-    nuclei: int
+    shown: NDArray[np.uint8] = field(repr=False)
 
 
 def tiles_of(size: tuple[int, int], core: int = CORE) -> list[Tile]:
@@ -75,108 +104,50 @@ def tiles_of(size: tuple[int, int], core: int = CORE) -> list[Tile]:
     ]
 
 
+def overview_step(size: tuple[int, int]) -> int:
+    """Of how many pixels of a slide its overview shows one."""
+    return max(1, -(-max(size) // _OVERVIEW))
+
+
 def detect_tile(slide: Slide, tile: Tile, scale: SlideScale, settings: DetectSettings) -> TileCells:
     """Find the cells of a tile in its window with the halo around."""
     halo = int(np.clip(_RADII * scale.scale.radius, *_HALO))
     top, left = max(0, tile.top - halo), max(0, tile.left - halo)
     height, width = min(slide.size[0], tile.bottom + halo) - top, min(slide.size[1], tile.right + halo) - left
+    pixels = slide.read(top, left, height, width)
     with torch.no_grad():
-        density = slide_density(slide.read(top, left, height, width))
-        found = detect_on(density, FoundBackground(scale.surface(top, left, height, width), None), settings, scale.scale)
+        background = FoundBackground(scale.surface(top, left, height, width), None)
+        found = detect_on(slide_density(pixels), background, settings, scale.scale)
     inside = (slice(tile.top - top, tile.bottom - top), slice(tile.left - left, tile.right - left))
     rows = [
         row
         for row in measure_cells(found.cells, found.nuclei, found.density, slide.pixel_um)
         if tile.top <= row.y + top < tile.bottom and tile.left <= row.x + left < tile.right
     ]
-    number = np.zeros(int(found.cells.max()) + 1, dtype=np.int32)
-    for index, row in enumerate(rows, start=1):
-        number[row.label] = index
-    moved = [_moved(row, index, top, left, slide.size) for index, row in enumerate(rows, start=1)]
+    nuclei = [
+        replace(row, x=row.x + left, y=row.y + top, cell=0)
+        for row in measure_nuclei(found.nuclei, found.cells, slide.pixel_um)
+        if tile.top <= row.y + top < tile.bottom and tile.left <= row.x + left < tile.right
+    ]
+    step = overview_step(slide.size)
+    shown = pixels[inside][-tile.top % step :: step, -tile.left % step :: step]
     return TileCells(
         tile,
-        (top, left),
-        number[found.cells],
-        moved,
+        Labelled.of(_only(found.cells, [row.label for row in rows]), (top, left)),
+        [_moved(row, index, top, left, slide.size) for index, row in enumerate(rows, start=1)],
+        Labelled.of(_only(found.nuclei.labels, [row.label for row in nuclei]), (top, left)),
+        [replace(row, label=index) for index, row in enumerate(nuclei, start=1)],
         _centres_inside(found.debris, inside),
         int(found.mask[inside].sum()),
-        int(_within(found.nuclei.centres[:, ::-1], inside).sum()),
+        as_colour(as_bytes(shown)),
     )
 
 
-def detect_tiles(
-    slide: Slide,
-    tiles: Sequence[Tile],
-    scale: SlideScale,
-    settings: DetectSettings,
-    work: Path,
-    *,
-    jobs: int = 1,
-    advanced: Callable[[], None] | None = None,
-) -> None:
-    """Find the cells of all tiles that are not done yet, several at once by dask; each is a file in ``work``.
-
-    Args:
-        slide: whose windows may be read from several threads.
-        tiles: of it.
-        scale: of the slide.
-        settings: how to find cells.
-        work: folder of the files.
-        jobs: tiles at once.
-        advanced: told when a tile is done.
-    """
-    open_tiles = [tile for tile in tiles if not tile_file(work, tile).exists()]
-    for _ in range(len(tiles) - len(open_tiles)):
-        if advanced is not None:
-            advanced()
-
-    def one(tile: Tile) -> None:
-        _write(work, detect_tile(slide, tile, scale, settings))
-        if advanced is not None:
-            advanced()
-
-    if jobs <= 1:
-        for tile in open_tiles:
-            one(tile)
-        return
-    from dask.base import compute  # noqa: PLC0415
-    from dask.delayed import delayed  # noqa: PLC0415
-
-    compute(*[delayed(one)(tile) for tile in open_tiles], scheduler="threads", num_workers=jobs)  # type: ignore[no-untyped-call]
-
-
-def read_tiles(tiles: Sequence[Tile], work: Path) -> Iterator[TileCells]:
-    """What was found, tile by tile."""
-    for tile in tiles:
-        with np.load(tile_file(work, tile), allow_pickle=False) as content:
-            head = json.loads(str(content["head"]))
-            rows = [CellRow(**{**row, "density": tuple(row["density"]), "stains": tuple(row["stains"])}) for row in head["rows"]]
-            origin = (int(head["origin"][0]), int(head["origin"][1]))
-            yield TileCells(tile, origin, content["labels"], rows, head["debris"], head["covered"], head["nuclei"])
-
-
-def tile_file(work: Path, tile: Tile) -> Path:
-    """Where a tile is kept."""
-    return work / f"tile-{tile.number:06d}.npz"
-
-
-def work_key(path: Path, settings: DetectSettings, pixel_um: float | None) -> str:
-    """What an interrupted run must share with the one that goes on: file, settings, size of a pixel."""
-    state = path.stat()
-    told = json.dumps([str(path.resolve()), state.st_size, state.st_mtime_ns, asdict(settings), pixel_um, CORE])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _write(work: Path, found: TileCells) -> None:
-    head = {
-        "rows": [asdict(row) for row in found.rows],
-        "origin": list(found.origin),
-        "debris": found.debris,
-        "covered": found.covered,
-        "nuclei": found.nuclei,
-    }
-    with atomic_path(tile_file(work, found.tile)) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, labels=found.labels, head=np.array(json.dumps(head)))
+def _only(labels: NDArray[np.int32], kept: list[int]) -> NDArray[np.int32]:
+    """These labels alone, numbered from 1 in their order."""
+    number = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int32)
+    number[kept] = np.arange(1, len(kept) + 1)
+    return number[labels]
 
 
 def _moved(row: CellRow, label: int, top: int, left: int, size: tuple[int, int]) -> CellRow:
@@ -188,8 +159,6 @@ def _moved(row: CellRow, label: int, top: int, left: int, size: tuple[int, int])
 
 
 def _centres_inside(mask: NDArray[np.bool_], inside: tuple[slice, slice]) -> int:
-    from scipy import ndimage  # noqa: PLC0415
-
     parts, count = ndimage.label(mask)
     if not count:
         return 0

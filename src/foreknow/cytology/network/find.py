@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from foreknow.cytology.background import at_size, reduced
 from foreknow.cytology.finder import BackgroundFinder, FoundBackground
 from foreknow.cytology.network.glass_network import GlassNetwork
 from foreknow.cytology.network.saved import SHIPPED, load_network
@@ -26,15 +26,16 @@ class NetworkBackground(BackgroundFinder):
     def __init__(self, network: GlassNetwork, name: str) -> None:
         self.network = network
         self.model = name
+        known = torch.cat([value.detach().flatten().float() for value in network.state_dict().values()])
+        self.fingerprint = hashlib.sha256(known.numpy().tobytes()).hexdigest()
 
     @torch.no_grad()
-    def find(self, density: Tensor, settings: DetectSettings) -> FoundBackground:
+    def find_coarse(self, coarse: Tensor, settings: DetectSettings) -> FoundBackground:  # noqa: ARG002
         """The fit of light and cast through what the network takes for glass."""
-        coarse = reduced(density[None], max(1, math.ceil(max(density.shape[1:]) / settings.side)))
-        found = self.network(coarse)
-        light = self.network.basis(coarse).on(tuple(found["light"].shape))(found["light"])
-        surface = (light + found["cast"][..., None] / math.sqrt(light.shape[-1])).reshape(coarse.shape)[0]
-        return FoundBackground(at_size(surface, (density.shape[1], density.shape[2])), None)
+        found = self.network(coarse[None])
+        light = self.network.basis(coarse[None]).on(tuple(found["light"].shape))(found["light"])
+        surface = light + found["cast"][..., None] / math.sqrt(light.shape[-1])
+        return FoundBackground(surface.reshape(coarse.shape), None)
 
 
 def network_finder(model: str | Path) -> NetworkBackground:
