@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom import dcmread
 from typer.testing import CliRunner
 
-from foreknow.angiography.batch import enhance_file
+from foreknow.angiography.enhance_file import enhance_file
 from foreknow.angiography.run_file import open_run
 from foreknow.angiography.simulate import MotionSettings, RunSettings, simulate_run
 from foreknow.cli.app import app
@@ -114,6 +114,26 @@ def test_a_bad_run_leaves_the_others_alone_and_names_nobody(tmp_path, secret_run
     assert [row["status"] for row in rows] == ["failed", "ok", "failed"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"run-002", "summary.csv"}
     assert not (tmp_path / "out" / "run-002" / "report.html").exists()
+
+
+def test_runs_side_by_side_give_the_same_results(tmp_path, secret_run, frames):
+    folder = tmp_path / PERSON
+    folder.mkdir()
+    shutil.copy(secret_run, folder / f"{PERSON}_1.dcm")
+    (folder / f"{PERSON}_2.dcm").write_bytes(secret_run.read_bytes()[:-40_000])
+    save(folder / f"{PERSON}_3.dcm", run_dataset(frames[::-1].copy(), bits=12))
+    for jobs in (1, 2):
+        said = command(folder, "-o", tmp_path / f"out{jobs}", "--no-report", "--mode", "classical", "--jobs", jobs)
+        assert said.exit_code == 2
+        assert "run-002 has frames that are damaged or cut off" in said.stderr
+        assert not any(secret in said.output + said.stderr for secret in SECRETS)
+    rows = [list(csv.DictReader((tmp_path / f"out{jobs}" / "summary.csv").read_text().splitlines())) for jobs in (1, 2)]
+    assert [row["status"] for row in rows[1]] == ["ok", "failed", "ok"]
+    assert [row["message"] for row in rows[0]] == [row["message"] for row in rows[1]]
+    for name in ("run-001", "run-003"):
+        one, other = (tifffile.imread(tmp_path / f"out{jobs}" / name / "vessels.tif") for jobs in (1, 2))
+        assert np.allclose(one, other, atol=1e-4)
+        assert one.max() > 0.1
 
 
 def test_a_folder_of_pictures_is_one_run(tmp_path, frames):

@@ -3,7 +3,8 @@
 `foreknow.angiography.simulate` draws runs with known truth; `foreknow.angiography.network` trains and applies networks.
 """
 
-from foreknow.angiography.batch import RunBatch, enhance_file, enhance_many
+from foreknow.angiography.batch import RunBatch, enhance_many
+from foreknow.angiography.enhance_file import enhance_file
 from foreknow.angiography.mask import VesselMask, vessel_mask
 from foreknow.angiography.modes import Enhancer, Mode
 from foreknow.angiography.run_file import RunFile, open_run

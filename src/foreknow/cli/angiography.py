@@ -55,6 +55,9 @@ def enhance(
         bool, typer.Option("--resume", help="Skip runs that have complete results of the same frames, mode and settings.")
     ] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each run.")] = True,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Runs worked on at once, each by one CPU thread and in memory of its own.")
+    ] = 1,
     device: Device = "cpu",
 ) -> None:
     """Separate contrast-filled vessels from the background that moves behind them.
@@ -82,7 +85,12 @@ def enhance(
     check_output(output)
     with progress_bar() as bar:
         task = bar.add_task("starting", total=len(inputs), unit="runs")
-        place = {source.name: index for index, source in enumerate(inputs)}
+        shares: dict[str, float] = {}
+
+        def show(name: str, share: float) -> None:
+            shares[name] = share
+            bar.update(task, completed=sum(shares.values()), description=name)
+
         batch = enhance_many(
             runs,
             output,
@@ -92,8 +100,9 @@ def enhance(
             resume=resume,
             report=report,
             formats=formats or (),
-            progress=lambda name, share: bar.update(task, completed=place[name] + share, description=name),
-            finished=lambda name: bar.update(task, completed=place[name] + 1, description=name),
+            jobs=jobs,
+            progress=show,
+            finished=lambda name: show(name, 1.0),
         )
     numbers = ("frames", "vessels, %", "CNR", "branches", "seconds")
     columns = {"run": "left", "mode": "left", **dict.fromkeys(numbers, "right")}

@@ -10,10 +10,10 @@ from foreknow.files import ChannelChoice, InputFile, collect_audio, display_name
 from foreknow.files.batch import TABLE
 from foreknow.files.summary import require_no_results
 from foreknow.files.table import csv_of_records
+from foreknow.files.workers import run_tasks
 from foreknow.lung.results import BREATH, CRACKLES, WHEEZES, RecordingResult, existing_results, read_summary
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.task import Failure, Outcome, Task
-from foreknow.lung.workers import run_tasks
 
 _COLUMNS = (
     "name", "recording", "status", "message", "duration_s", "rate_hz", "crackles", "crackles_per_minute", "fine", "coarse",

@@ -50,6 +50,11 @@ class Task:
     report: bool
 
     @property
+    def name(self) -> str:
+        """Of the results."""
+        return self.source.name
+
+    @property
     def folder(self) -> Path:
         """Where the results will be."""
         return self.out_dir / self.source.name

@@ -1,4 +1,4 @@
-"""Tasks one after the other, or side by side in processes."""
+"""The files of a batch one after the other, or side by side in processes."""
 
 import multiprocessing
 import signal
@@ -8,21 +8,39 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from foreknow.errors import ParameterError
-from foreknow.lung.task import Outcome, Task
 
 Progress = Callable[[str, float], None]
+OutcomeT = TypeVar("OutcomeT")
+OutcomeT_co = TypeVar("OutcomeT_co", covariant=True)
 
 
-def run_tasks(tasks: Sequence[Task], jobs: int, progress: Progress, finished: Callable[[Outcome], None]) -> None:
+class BatchTask(Protocol[OutcomeT_co]):
+    """One file of a batch and what to do with it; can be sent to another process, and so can its outcome."""
+
+    @property
+    def name(self) -> str:
+        """Of its results."""
+        ...
+
+    def run(self, progress: Callable[[float], None], /) -> OutcomeT_co:
+        """Do it, and tell how far it is; whatever goes wrong becomes an outcome, except an interrupt."""
+        ...
+
+    def failure(self, message: str, /, *, is_input: bool) -> OutcomeT_co:
+        """The outcome of a file that was not done; whether the file itself is to blame."""
+        ...
+
+
+def run_tasks(tasks: Sequence[BatchTask[OutcomeT]], jobs: int, progress: Progress, finished: Callable[[OutcomeT], None]) -> None:
     """Run tasks; with more than one job in processes that are started afresh.
 
     Args:
         tasks: what to do.
         jobs: how many at once.
-        progress: told the name of a recording and how many of its seconds are done.
+        progress: told the name of a task and how far it is.
         finished: told each outcome as it comes, in this thread.
 
     Raises:
@@ -34,7 +52,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, progress: Progress, finished: Ca
         raise ParameterError(message)
     if jobs <= 1:
         for task in tasks:
-            finished(task.run(lambda seconds, name=task.source.name: progress(name, seconds)))  # type: ignore[misc]
+            finished(task.run(lambda done, name=task.name: progress(name, done)))  # type: ignore[misc]
         return
     context = multiprocessing.get_context("spawn")
     messages: Queue[tuple[str, float] | None] = context.Queue()
@@ -50,7 +68,8 @@ def run_tasks(tasks: Sequence[Task], jobs: int, progress: Progress, finished: Ca
                 outcome = future.result()
             except BrokenExecutor:
                 why = "the system ended its process, perhaps for want of memory; try it again with --jobs 1"
-                outcome = pending[future].failure(f"{pending[future].source.name} was not finished: {why}", is_input=False)
+                task = pending[future]
+                outcome = task.failure(f"{task.name} was not finished: {why}", is_input=False)
             finished(outcome)
     except BaseException:
         stop.set()
@@ -86,17 +105,17 @@ def _prepare(messages: "Queue[tuple[str, float] | None]", stop: Event) -> None:
     _shared.update(messages=messages, stop=stop)
 
 
-def _run(task: Task) -> Outcome:
-    def progress(seconds: float) -> None:
+def _run(task: BatchTask[OutcomeT]) -> OutcomeT:
+    def progress(done: float) -> None:
         if _shared["stop"].is_set():
             raise _StoppedError
-        _shared["messages"].put((task.source.name, seconds))
+        _shared["messages"].put((task.name, done))
 
     try:
         progress(0.0)
         return task.run(progress)
     except _StoppedError:
-        return task.failure(f"{task.source.name} was interrupted", is_input=False)
+        return task.failure(f"{task.name} was interrupted", is_input=False)
 
 
 def _listen(messages: "Queue[tuple[str, float] | None]", progress: Progress) -> None:
