@@ -13,15 +13,17 @@ from PIL import Image
 from pydicom import dcmread
 from typer.testing import CliRunner
 
+from foreknow.angiography import pictures
 from foreknow.angiography.enhance_file import enhance_file
 from foreknow.angiography.run_file import open_run
 from foreknow.angiography.simulate import MotionSettings, RunSettings, simulate_run
 from foreknow.cli.app import app
 from foreknow.errors import ParameterError
+from foreknow.files.video import open_video
 
 FILES = {
     "vessels.tif", "background.tif", "soft_mask.tif", "mask.tif", "maximum_opacity.tif", "vessels.dcm", "background.dcm",
-    "mask.dcm", "overlay.png", "maximum_opacity.png", "overlay.gif", "branches.csv", "contrast.csv", "summary.json", "report.html",
+    "mask.dcm", "overlay.png", "maximum_opacity.png", "overlay.mp4", "branches.csv", "contrast.csv", "summary.json", "report.html",
 }  # fmt: skip
 PERSON = "DOE_JANE_19340517"
 SECRETS = (SECRET, SECRET_DATE, SECRET_UID, "JANE")
@@ -67,9 +69,20 @@ def test_all_files_are_there_and_agree(enhanced, secret_run):
     assert len(contrast) == 12
     branches = list(csv.DictReader((folder / "branches.csv").read_text().splitlines()))
     assert len(branches) == summary["branches"] == len(contrast[0]) - 3
-    with Image.open(folder / "overlay.gif") as film:
+    film = open_video(folder / "overlay.mp4", "the film")
+    assert (film.frames, film.rows, film.columns) == (12, 64, 128)
+    assert np.diff(film.seconds) == pytest.approx(0.0667, abs=1e-3)
+    assert b'src="data:video/mp4' in (folder / "report.html").read_bytes()
+
+
+def test_the_film_is_a_gif_where_nothing_encodes_mp4(tmp_path, secret_run, monkeypatch):
+    monkeypatch.setattr(pictures, "can_write_mp4", lambda: False)
+    enhance_file(secret_run, tmp_path / "a")
+    assert not (tmp_path / "a" / "overlay.mp4").exists()
+    with Image.open(tmp_path / "a" / "overlay.gif") as film:
         assert film.n_frames == 12
         assert film.size == (128, 64)
+    assert b'src="data:image/gif' in (tmp_path / "a" / "report.html").read_bytes()
 
 
 def test_derived_dicom_is_valid_and_keeps_the_values(enhanced):

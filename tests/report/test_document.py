@@ -65,6 +65,7 @@ def full_report(name="a.wav", **options):
         Section("Facts", Facts({name: name, "number": 3.14159}), Facts({name: 3}, tiles=True)),
         Section("Sound", Audio(sound, 4000, name, full=name)),
         Section("Pictures", Figure(drawing(), alt=name, caption=name), Picture(b"<svg/>", name, name, "image/svg+xml")),
+        Section("Film", Picture(b"film", name, name, "video/mp4")),
         Section("Slides", Slides([Picture(b"<svg/>", name, name, "image/svg+xml")] * 3, name, name)),
         Section("Table", Table([name, "b"], [[name, 1.5], ["x", None]], caption=name, limit=1, full=name)),
     )
@@ -83,7 +84,8 @@ def test_the_page_is_complete_well_formed_and_offline():
     policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
     assert "default-src 'none'" in policy
     assert all(image["alt"] for image in page.all("img"))
-    assert all(player["aria-label"] for player in page.all("audio"))
+    assert all(player["aria-label"] for player in page.all("audio") + page.all("video"))
+    assert page.all("video")[0]["src"].startswith("data:video/mp4;base64,")
     assert "not a diagnosis" in page.text
     assert "3.142" in page.text
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from foreknow.files.video_writer import can_write_mp4, write_mp4
+
+FILM, GIF = "overlay.mp4", "overlay.gif"
 _COLOUR = np.array([255.0, 96.0, 32.0], dtype=np.float32)
 _STRENGTH = 0.75
 _FILM_SIDE = 512
@@ -67,25 +70,36 @@ def encode_jpeg(picture: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def write_film(path: Path, frames: Iterable[tuple[Tensor, Tensor]], window: Window, rate: float | None) -> None:
-    """An endless GIF: the run beside the run with its vessels in colour; sides are halved until one is at most 512.
+def write_film(folder: Path, frames: Iterable[tuple[Tensor, Tensor]], window: Window, rate: float | None) -> None:
+    """The run beside the run with its vessels in colour, every so manieth pixel, so that sides are 512 at most.
+
+    ``overlay.mp4`` where there is an encoder, else ``overlay.gif``, which goes round and round.
 
     Args:
-        path: of the file.
+        folder: of the file.
         frames: attenuation and soft mask of each, (height, width).
         window: for all of them.
         rate: frames a second; 15 if None.
     """
-    pictures = _film(frames, window)
-    first = next(pictures)
-    milliseconds = max(20, round(1000 / (rate or 15.0) / 10) * 10)  # GIF counts in hundredths of a second
-    first.save(path, format="GIF", save_all=True, append_images=pictures, duration=milliseconds, loop=0, optimize=False)
+    pictures, rate = _film(frames, window), rate or 15.0
+    if can_write_mp4():
+        write_mp4(folder / FILM, pictures, rate)
+        return
+    few = (Image.fromarray(one).quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for one in pictures)
+    first = next(few)
+    milliseconds = max(20, round(1000 / rate / 10) * 10)  # GIF counts in hundredths of a second
+    first.save(folder / GIF, format="GIF", save_all=True, append_images=few, duration=milliseconds, loop=0, optimize=False)
 
 
-def _film(frames: Iterable[tuple[Tensor, Tensor]], window: Window) -> Iterator[Image.Image]:
+def film_of(folder: Path) -> tuple[Path, str] | None:
+    """The film in a folder, and its media type; None if there is none."""
+    kinds = {FILM: "video/mp4", GIF: "image/gif"}
+    return next(((folder / name, kind) for name, kind in kinds.items() if (folder / name).exists()), None)
+
+
+def _film(frames: Iterable[tuple[Tensor, Tensor]], window: Window) -> Iterator[NDArray[np.uint8]]:
     for whole, soft in frames:
         step = max(1, -(-max(whole.shape) // _FILM_SIDE))
         frame, weight = whole[::step, ::step], soft[::step, ::step]
         plain = np.repeat(window.grey(frame)[..., None], 3, axis=-1)
-        both = np.concatenate((plain, overlay(frame, weight, window)), axis=1)
-        yield Image.fromarray(both).quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        yield np.concatenate((plain, overlay(frame, weight, window)), axis=1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foreknow.angiography.pictures import encode_jpeg, encode_png, overlay
-from foreknow.angiography.results import BRANCHES, CONTRAST, FILM, REPORT, RunResult
+from foreknow.angiography.pictures import encode_jpeg, encode_png, film_of, overlay
+from foreknow.angiography.results import BRANCHES, CONTRAST, REPORT, RunResult
 from foreknow.files import write_text_atomic
 from foreknow.report import Facts, Figure, Notice, Picture, Report, Section, Slides, Table, Text
 
@@ -53,11 +53,15 @@ def run_report(result: RunResult, folder: Path) -> Report:
 
 def _film(folder: Path) -> Section:
     section = Section("Film")
-    content = (folder / FILM).read_bytes()
+    film = film_of(folder)
+    if film is None:
+        return section.add(Text("There is no film."))
+    path, kind = film
+    content = path.read_bytes()
     if len(content) <= _LARGEST_FILM:
         alt = "The run, and beside it the run with its vessels in colour"
-        return section.add(Picture(content, alt, "Left the run, right with the vessel layer in colour.", "image/gif"))
-    return section.add(Text(f"The film of {len(content) / 1e6:.0f} MB is too large for this page; it is in {FILM}."))
+        return section.add(Picture(content, alt, "Left the run, right with the vessel layer in colour.", kind))
+    return section.add(Text(f"The film of {len(content) / 1e6:.0f} MB is too large for this page; it is in {path.name}."))
 
 
 def _slides(result: RunResult) -> Section:

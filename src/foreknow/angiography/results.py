@@ -31,7 +31,7 @@ from foreknow.files.table import csv_text
 
 VESSELS, BACKGROUND, SOFT, MASK, OPACITY = "vessels.tif", "background.tif", "soft_mask.tif", "mask.tif", "maximum_opacity.tif"
 VESSELS_DICOM, BACKGROUND_DICOM, MASK_DICOM = "vessels.dcm", "background.dcm", "mask.dcm"
-OVERLAY, OPACITY_PICTURE, FILM = "overlay.png", "maximum_opacity.png", "overlay.gif"
+OVERLAY, OPACITY_PICTURE = "overlay.png", "maximum_opacity.png"
 BRANCHES, CONTRAST, REPORT = "branches.csv", "contrast.csv", "report.html"
 TOOL = "foreknow angiography enhance"
 DISCLAIMER = "A means of research, not a diagnosis: thin, faint or still vessels may be missing; look at the run itself."
@@ -135,7 +135,7 @@ class RunResult:
         (folder / OVERLAY).write_bytes(encode_png(overlay(self.attenuation(frame), self.mask.shown_frame(frame), self.window)))
         (folder / OPACITY_PICTURE).write_bytes(encode_png(self.opacity_picture()))
         frames = ((self.attenuation(number), self.mask.shown_frame(number)) for number in range(self.run.frames))
-        write_film(folder / FILM, frames, self.window, self.run.rate)
+        write_film(folder, frames, self.window, self.run.rate)
         (folder / BRANCHES).write_text(self._branches(), encoding="utf-8", newline="")
         (folder / CONTRAST).write_text(self._contrast(), encoding="utf-8", newline="")
         write_json_atomic(folder / SUMMARY, self.summary())

@@ -64,9 +64,9 @@ def enhance(
 
     FOLDER/run-001/ and so on, in the order given, get the layers vessels.tif and background.tif (they sum to the run's
     attenuation), soft_mask.tif, mask.tif, maximum_opacity.tif; vessels.dcm, background.dcm and mask.dcm (multi-frame Secondary
-    Capture); overlay.png and overlay.gif, branches.csv, contrast.csv, summary.json and report.html; with several runs also
-    FOLDER/summary.csv. All modes give the same files. Nothing of a file's name or header is written or shown. A means of
-    research, not a diagnosis.
+    Capture); overlay.png and overlay.mp4 (overlay.gif where no encoder is installed), branches.csv, contrast.csv, summary.json
+    and report.html; with several runs also FOLDER/summary.csv. All modes give the same files. Nothing of a file's name or header
+    is written or shown. A means of research, not a diagnosis.
     """
     from foreknow.cli.show import console, progress_bar, table  # noqa: PLC0415
     from foreknow.files import display_name  # noqa: PLC0415

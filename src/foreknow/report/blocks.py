@@ -144,13 +144,13 @@ class Table(Block):
 
 @dataclass(frozen=True)
 class Picture(Block):
-    """An image that is ready: PNG, JPEG or SVG bytes.
+    """An image that is ready: PNG, JPEG or SVG bytes; or a film.
 
     Attributes:
         content: the file's bytes.
         alt: what is to be seen, for those who cannot see it.
         caption: the text below.
-        media_type: ``image/png``, ``image/jpeg`` or ``image/svg+xml``.
+        media_type: ``image/png``, ``image/jpeg``, ``image/svg+xml``, or ``video/mp4`` for a film.
     """
 
     kind: ClassVar[str] = "picture"
