@@ -19,8 +19,8 @@ _FINE, _WIDE = (2.0, 2.8), (4.0, 5.6, 8.0)  # standard deviations, pixels; a dis
 _RATIO = 1.4  # of one to the next
 _BOX = 1 / 16  # variance of a square of two pixels, in squares
 _OWN = 0.9  # of its radius: within which a blob bears no other
-_BLOCK, _MARGIN = 128, 40  # pixels; the widest blur reaches as far as the margin
-_MOST = 0.6  # of a field: where more than that is looked at, it is looked at as a whole
+_BLOCK, _TOGETHER, _MARGIN = 64, 8, 32  # pixels, blocks, pixels; the widest blur reaches as far as the margin
+_MOST = 0.5  # of the blocks: where more than that are looked at, the field is looked at as a whole
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,18 @@ def _windows(shape: tuple[int, ...], where: NDArray[np.bool_] | None) -> list[tu
         return whole
     rows = np.logical_or.reduceat(where, np.arange(0, height, _BLOCK), axis=0)
     used = np.logical_or.reduceat(rows, np.arange(0, width, _BLOCK), axis=1)
-    parts, _ = ndimage.label(used, structure=np.ones((3, 3)))
+    if used.mean() > _MOST:
+        return whole
     windows = []
-    for number, (down, right) in enumerate(ndimage.find_objects(parts), start=1):
-        top, left = max(0, down.start * _BLOCK - _MARGIN), max(0, right.start * _BLOCK - _MARGIN)
-        bottom, end = min(height, down.stop * _BLOCK + _MARGIN), min(width, right.stop * _BLOCK + _MARGIN)
-        windows.append(((slice(top, bottom), slice(left, end)), parts == number))
-    looked = sum((down.stop - down.start) * (right.stop - right.start) for (down, right), _ in windows)
-    return windows if looked <= _MOST * height * width else whole
+    for top in range(0, blocks[0], _TOGETHER):
+        for left in range(0, blocks[1], _TOGETHER):
+            own = np.zeros(blocks, dtype=bool)
+            own[top : top + _TOGETHER, left : left + _TOGETHER] = used[top : top + _TOGETHER, left : left + _TOGETHER]
+            for down, right in ndimage.find_objects(own.astype(np.int8)):
+                first = (max(0, down.start * _BLOCK - _MARGIN), max(0, right.start * _BLOCK - _MARGIN))
+                last = (min(height, down.stop * _BLOCK + _MARGIN), min(width, right.stop * _BLOCK + _MARGIN))
+                windows.append(((slice(first[0], last[0]), slice(first[1], last[1])), own))
+    return windows
 
 
 def _answers(density: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -20,6 +20,7 @@ _LEAST_ROUNDNESS = 0.3  # area over that of the disc which reaches as far as it 
 _COLOUR = 0.1  # standard deviation of density over channels, as a part of the mean; hematoxylin has 0.25
 _SURROUNDED = 0.8  # a nucleus is darker than this part of the ring around it
 _INSIDE, _RING = 0.5, (1.4, 2.1)  # radii: what is surely of a nucleus, and what is around it
+_DARK = 0.8  # of the least contrast: no nucleus is where nothing is so dark
 _NOISE = 5.0  # standard deviations that its contrast has at least
 
 
@@ -83,7 +84,9 @@ def find_nuclei(
     """
     settings = settings or DetectSettings()
     least = max(settings.least_contrast, _NOISE * noise)
-    blobs = find_blobs(nuclear_density(cells), settings.smoothing, 0.25 * least, where)
+    density = nuclear_density(cells)
+    dark = density.numpy() > _DARK * least
+    blobs = find_blobs(density, settings.smoothing, 0.25 * least, dark if where is None else dark & where)
     if not len(blobs):
         return _nothing(blobs.image.shape)
     near, count = _Surroundings.of(blobs), len(blobs)

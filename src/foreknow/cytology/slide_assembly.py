@@ -83,7 +83,7 @@ def assemble(slide: Slide, tiles: Sequence[Tile], work: Path, staging: Path, cha
         staging: folder of the results.
         channels: of the slide.
     """
-    cells, nuclei = (_store(work / f"{what}.zarr", slide.size) for what in ("cells", "nuclei"))
+    cells, nuclei = (_Labels(work / f"{what}.zarr", slide.size) for what in ("cells", "nuclei"))
     step = overview_step(slide.size)
     overview = np.full((-(-slide.size[0] // step), -(-slide.size[1] // step), 3), 255, dtype=np.uint8)
     counts, sample = {"debris": 0, "covered": 0, "nuclei": 0}, RowSample()
@@ -95,7 +95,7 @@ def assemble(slide: Slide, tiles: Sequence[Tile], work: Path, staging: Path, cha
             counts["debris"] += found.debris
             counts["covered"] += found.covered
             sizes = {row.label: row.area_px for row in found.rows}
-            numbers = _claimed(cells, found.cells, sizes, sample.count)
+            numbers = cells.claim(found.cells, sizes, sample.count)
             lines = dict(_lines(found.cells))
             for row in (row for row in found.rows if row.label in numbers):
                 kept = replace(row, label=numbers[row.label])
@@ -106,9 +106,9 @@ def assemble(slide: Slide, tiles: Sequence[Tile], work: Path, staging: Path, cha
     with _Written(staging / NUCLEUS_TABLE, staging / NUCLEUS_GEOJSON, NUCLEUS_COLUMNS, slide.downsample, "Nucleus") as written:
         for found in read_tiles(tiles, work):
             sizes = {one.label: one.area_px for one in found.nucleus_rows}
-            numbers = _claimed(nuclei, found.nuclei, sizes, counts["nuclei"])
+            numbers = nuclei.claim(found.nuclei, sizes, counts["nuclei"])
             counts["nuclei"] += len(numbers)
-            lines, owners = dict(_lines(found.nuclei)), np.asarray(cells[found.nuclei.place]) if numbers else None
+            lines, owners = dict(_lines(found.nuclei)), cells.read(found.nuclei.place) if numbers else None
             for one in (one for one in found.nucleus_rows if one.label in numbers):
                 cell = _at(owners, found.nuclei.origin, one)
                 written.add(nucleus_record(replace(one, label=numbers[one.label], cell=cell)), lines.get(one.label))
@@ -150,26 +150,45 @@ class _Written:
         self._open.close()
 
 
-def _store(path: Path, size: tuple[int, int]) -> Any:  # noqa: ANN401
-    """An array on disk of which only what was written takes room."""
-    import zarr  # noqa: PLC0415
+class _Labels:
+    """A label image on disk, of which only what was written takes room."""
 
-    return zarr.create_array(str(path), shape=size, chunks=(_CHUNK, _CHUNK), dtype=np.uint32, fill_value=0, overwrite=True)
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+        import zarr  # noqa: PLC0415
+
+        self.size = size
+        self._array: Any = zarr.create_array(
+            str(path), shape=size, chunks=(_CHUNK, _CHUNK), dtype=np.uint32, fill_value=0, overwrite=True
+        )
+        self._written: set[tuple[int, int]] = set()
+
+    def read(self, place: tuple[slice, slice]) -> NDArray[np.uint32]:
+        """A window."""
+        if self._written.isdisjoint(_chunks(place)):
+            return np.zeros(
+                [min(part.stop, size) - part.start for part, size in zip(place, self.size, strict=True)], dtype=np.uint32
+            )
+        return np.asarray(self._array[place])
+
+    def claim(self, found: Labelled, sizes: dict[int, int], last: int) -> dict[int, int]:
+        """Write the labels of a tile that have half of their pixels or more still free, numbered after ``last``; their numbers."""
+        if not found.labels.size:
+            return {}
+        window = self.read(found.place)
+        free = np.where(window == 0, found.labels, 0)
+        got = np.bincount(free.ravel(), minlength=max(sizes, default=0) + 1)
+        kept = [label for label, size in sizes.items() if 2 * got[label] >= size]
+        number = np.zeros(len(got), dtype=np.uint32)
+        number[kept] = np.arange(last + 1, last + 1 + len(kept))
+        if kept:
+            self._array[found.place] = np.where(number[free] > 0, number[free], window)
+            self._written.update(_chunks(found.place))
+        return {label: int(number[label]) for label in kept}
 
 
-def _claimed(store: Any, found: Labelled, sizes: dict[int, int], last: int) -> dict[int, int]:  # noqa: ANN401
-    """Write the labels of a tile that have half of their pixels or more still free, numbered after ``last``; their numbers."""
-    if not found.labels.size:
-        return {}
-    window = np.asarray(store[found.place])
-    free = np.where(window == 0, found.labels, 0)
-    got = np.bincount(free.ravel(), minlength=max(sizes, default=0) + 1)
-    kept = [label for label, size in sizes.items() if 2 * got[label] >= size]
-    number = np.zeros(len(got), dtype=np.uint32)
-    number[kept] = np.arange(last + 1, last + 1 + len(kept))
-    if kept:
-        store[found.place] = np.where(number[free] > 0, number[free], window)
-    return {label: int(number[label]) for label in kept}
+def _chunks(place: tuple[slice, slice]) -> list[tuple[int, int]]:
+    rows, columns = (range(part.start // _CHUNK, -(-part.stop // _CHUNK)) for part in place)
+    return [(row, column) for row in rows for column in columns]
 
 
 def _lines(found: Labelled) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -186,17 +205,17 @@ def _at(labels: NDArray[np.generic] | None, origin: tuple[int, int], row: Nucleu
 
 def _write_labels(
     path: Path,
-    store: Any,  # noqa: ANN401
+    labels: _Labels,
     pixel_um: float | None,
     seen: Callable[[int, int, NDArray[np.uint32]], None] | None = None,
 ) -> None:
     """A tiled, compressed TIFF, written a tile at a time."""
-    height, width = store.shape
+    height, width = labels.size
 
     def tiles() -> Iterator[NDArray[np.uint32]]:
         for top in range(0, height, _CHUNK):
             for left in range(0, width, _CHUNK):
-                part = np.asarray(store[top : top + _CHUNK, left : left + _CHUNK])
+                part = labels.read((slice(top, min(top + _CHUNK, height)), slice(left, min(left + _CHUNK, width))))
                 if seen is not None:
                     seen(top, left, part)
                 yield part
@@ -204,7 +223,7 @@ def _write_labels(
     tifffile.imwrite(
         path,
         tiles(),
-        shape=store.shape,
+        shape=labels.size,
         dtype=np.uint32,
         tile=(_CHUNK, _CHUNK),
         compression="zlib",

@@ -23,6 +23,7 @@ from foreknow.errors import DataError
 from foreknow.simulate.blur import gaussian_blur
 
 _WINDOW = 160  # pixels that are looked at of a block
+_READ = 1024  # pixels that are read together
 _AVERAGE = 4  # pixels, before the brightest are sought
 _BRIGHT = (0.1, 0.3)  # quantiles of density between which glass is
 _SAMPLE, _SAMPLES = 768, 9  # side of the windows that tell scale, and how many
@@ -70,8 +71,7 @@ def slide_scale(slide: Slide, settings: DetectSettings, finder: BackgroundFinder
     if min(rows, columns) < 8:
         block = max(8, min(height, width) // 8)
         rows, columns = height // block, width // block
-    coarse = torch.stack([torch.stack([_glass(slide, row, column, block) for column in range(columns)]) for row in range(rows)])
-    y = coarse.movedim(-1, 0)
+    y = _glass(slide, rows, columns, block)
     if float(y.amax() - y.amin()) == 0:
         message = "the slide has the same value everywhere: there is nothing to find"
         raise DataError(message)
@@ -79,12 +79,25 @@ def slide_scale(slide: Slide, settings: DetectSettings, finder: BackgroundFinder
     return _looked_closer(slide, background, block, settings)
 
 
-def _glass(slide: Slide, row: int, column: int, block: int) -> Tensor:
-    side = min(block, _WINDOW)
-    top, left = row * block + (block - side) // 2, column * block + (block - side) // 2
-    pixels = slide.read(top, left, side, side)
-    density = slide_density(pixels)
-    small = reduced(density[None], min(_AVERAGE, side))[0].flatten(1)
+def _glass(slide: Slide, rows: int, columns: int, block: int) -> Tensor:
+    """Density of the brightest part of each square, (channels, rows, columns); neighbours are read together, as files hold them."""
+    side, group = min(block, _WINDOW), max(1, _READ // block)
+    inset = (block - side) // 2
+    found: list[list[Tensor]] = [[] for _ in range(rows)]
+    for top in range(0, rows, group):
+        for left in range(0, columns, group):
+            down, across = min(group, rows - top), min(group, columns - left)
+            size = ((down - 1) * block + side, (across - 1) * block + side)
+            pixels = slide.read(top * block + inset, left * block + inset, *size)
+            for row in range(down):
+                for column in range(across):
+                    window = pixels[row * block : row * block + side, column * block : column * block + side]
+                    found[top + row].append(_brightest(slide_density(window)))
+    return torch.stack([torch.stack(row) for row in found]).movedim(-1, 0)
+
+
+def _brightest(density: Tensor) -> Tensor:
+    small = reduced(density[None], min(_AVERAGE, *density.shape[1:]))[0].flatten(1)
     order = small.mean(dim=0).argsort()
     first, last = (int(share * len(order)) for share in _BRIGHT)
     return small[:, order[first : max(last, first + 1)]].mean(dim=1)

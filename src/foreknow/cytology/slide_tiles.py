@@ -162,7 +162,10 @@ def _centres_inside(mask: NDArray[np.bool_], inside: tuple[slice, slice]) -> int
     parts, count = ndimage.label(mask)
     if not count:
         return 0
-    centres = np.array(ndimage.center_of_mass(mask, parts, np.arange(1, count + 1)))
+    rows, columns = np.nonzero(parts)
+    own = parts[rows, columns]
+    sizes = np.bincount(own)[1:]
+    centres = np.stack([np.bincount(own, weights=place)[1:] / sizes for place in (rows, columns)], axis=1)
     return int(_within(centres, inside).sum())
 
 

@@ -38,13 +38,19 @@ def split_cells(region: NDArray[np.bool_], nuclei: Nuclei, radius: float) -> NDA
     owner[0] = 0
     several = np.bincount(owner, minlength=count + 1) > 1
     several[0] = False
-    labels = parts + len(owner) * region  # of what is not divided
+    on = np.flatnonzero(region)
+    own = parts.ravel()[on]
+    values = own + np.int32(len(owner))  # of what is not divided
     if several.any():
         divided = several[seen]
         pieces = _watershed(divided, np.where(divided, markers, 0))
-        where = several[parts]
-        labels = np.where(where, _at_every_pixel(pieces, step, where, parts, owner), labels)
-    return _numbered(labels)
+        shared = several[own]
+        values[shared] = _at_every_pixel(pieces, step, on[shared], parts, owner)
+    used = np.zeros(int(values.max()) + 1, dtype=bool)
+    used[values] = True
+    labels = np.zeros(region.shape, dtype=np.int32)
+    labels.ravel()[on] = (np.cumsum(used) - used[0]).astype(np.int32)[values] * (values > 0)
+    return labels
 
 
 def _seen_nuclei(nuclei: Nuclei, step: int) -> NDArray[np.int32]:
@@ -81,46 +87,39 @@ def _watershed(region: NDArray[np.bool_], markers: NDArray[np.int32]) -> NDArray
 
 
 def _at_every_pixel(
-    labels: NDArray[np.int32], step: int, region: NDArray[np.bool_], parts: NDArray[np.int32], owner: NDArray[np.int32]
+    labels: NDArray[np.int32], step: int, on: NDArray[np.intp], parts: NDArray[np.int32], owner: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """Labels of every so many pixels at all pixels of the region: of the four around, those of its part, the nearest ones."""
+    """Labels of every so many pixels at the pixels ``on``: of the four around, those of its part, the nearest ones."""
+    rows, columns = np.divmod(on, parts.shape[1])
     if step == 1:
-        return labels
-    rows, columns = np.nonzero(region)
+        return labels[rows, columns]
     top, left = rows // step, columns // step
     bottom, right = np.minimum(top + 1, labels.shape[0] - 1), np.minimum(left + 1, labels.shape[1] - 1)
     around = np.stack([labels[top, left], labels[top, right], labels[bottom, left], labels[bottom, right]])
-    found = around[0].copy()
-    mixed = np.flatnonzero((around[1:] != around[0]).any(axis=0) | (owner[found] != parts[region]))
+    found, part = around[0].copy(), parts.ravel()[on]
+    mixed = np.flatnonzero((around[1:] != around[0]).any(axis=0) | (owner[found] != part))
     rows, columns, around = rows[mixed], columns[mixed], around[:, mixed]
-    around[owner[around] != parts[rows, columns]] = 0
+    around[owner[around] != part[mixed]] = 0
     down, across = (rows % step) / step, (columns % step) / step
     weights = np.stack([(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across])
     total = np.stack([(weights * (around == one)).sum(axis=0) for one in around])
     total[around == 0] = 0
     found[mixed] = np.take_along_axis(around, total.argmax(axis=0)[None], axis=0)[0]
-    full = np.zeros(region.shape, dtype=np.int32)
-    full[region] = found
-    return _grown(full, region)
+    return found if found.all() else _grown(found, on, parts.shape)
 
 
-def _grown(labels: NDArray[np.int32], region: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _grown(values: NDArray[np.int32], on: NDArray[np.intp], shape: tuple[int, int]) -> NDArray[np.int32]:
     """What has no label takes that of a neighbour, until nothing changes."""
-    padded = np.pad(labels, 1)
-    flat, wide = padded.ravel(), padded.shape[1]
-    rows, columns = np.nonzero(region & (labels == 0))
+    wide = shape[1] + 2
+    flat = np.zeros((shape[0] + 2) * wide, dtype=np.int32)
+    rows, columns = np.divmod(on, shape[1])
     place = (rows + 1) * wide + columns + 1
-    while len(place):
-        near = np.max([flat[place + shift] for shift in (-wide, -1, 1, wide)], axis=0)
-        flat[place] = near
+    flat[place] = values
+    empty = place[values == 0]
+    while len(empty):
+        near = np.max([flat[empty + shift] for shift in (-wide, -1, 1, wide)], axis=0)
+        flat[empty] = near
         if not near.any():
             break
-        place = place[near == 0]
-    return padded[1:-1, 1:-1]
-
-
-def _numbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Labels from 1 without gaps."""
-    used = np.bincount(labels.ravel()) > 0
-    used[0] = False
-    return np.where(used, np.cumsum(used), 0).astype(np.int32)[labels]
+        empty = empty[near == 0]
+    return flat[place]
