@@ -12,7 +12,7 @@ from foreknow.angiography.network.training_runs import TrainingRuns, TrainingRun
 from foreknow.angiography.network.variation import Varied
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.angiography.settings import EnhanceSettings
-from foreknow.angiography.simulate import DisplaySettings, Relationship, RunSettings, simulate_run
+from foreknow.angiography.simulate import DisplaySettings, MotionSettings, Relationship, RunSettings, simulate_run
 from foreknow.angiography.simulate.bolus import BolusSettings
 from foreknow.angiography.streaming import NetworkStream, OnlineStream
 from foreknow.angiography.unrolled import RelativeWeight, for_pixels, unrolled_network
@@ -147,6 +147,16 @@ def test_what_comes_along_is_small_and_says_how_it_was_made():
         assert "not a diagnosis" in description.purpose
     network, _ = load_network()
     assert sum(parameter.numel() for parameter in network.parameters()) < 500_000
+
+
+def test_a_table_that_pans_is_told_in_every_mode_that_compares_frames():
+    motion = MotionSettings(pan=1.0, pan_length=(20.0, 25.0))
+    run = simulate_run(RunSettings(frames=12, size=64, rate=7.5, motion=motion), 1)
+    for mode in (Mode.NETWORK, Mode.CLASSICAL, Mode.FRAME):
+        told = any("the whole picture moves by" in notice for notice in Enhancer(mode).separate(run.attenuation).notices)
+        assert told is (mode is not Mode.FRAME)
+    still = simulate_run(RunSettings(frames=12, size=64, rate=7.5, motion=MotionSettings(pan=0.0)), 1)
+    assert not Enhancer(Mode.NETWORK).separate(still.attenuation).notices
 
 
 def test_training_runs_are_drawn_once_and_varied(tmp_path):

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from foreknow.angiography.balanced import BalancedRobustPCA, Found
 from foreknow.angiography.exposed import exposed_area, frozen_frames, require_separable
 from foreknow.angiography.noise import noise_of_run
-from foreknow.angiography.pan import Pan, find_pan, no_pan
+from foreknow.angiography.pan import Pan, no_pan
+from foreknow.angiography.pan_of_run import pan_of_run, reduced
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.subspace import background_at_full_size
 
@@ -104,9 +104,8 @@ def separate_run(
     area = exposed_area(attenuation, opened, darkest)
     require_separable(attenuation, area, name, settings.least_frames)
     factor = max(1, math.ceil(max(attenuation.shape[1:]) / settings.working_side))
-    small = _reduced(attenuation, factor)
-    inside = _reduced(area[None].float(), factor)[0] > 0.999
-    pan, remarks = _pan(small, inside, settings, factor)
+    small, inside = reduced(attenuation, factor), reduced(area[None].float(), factor)[0] > 0.999
+    pan, remarks = pan_of_run(small, inside, settings.pan_gain, factor)
     tell(0.1)
     sigma = noise_of_run(small, inside)
     placed = pan.align(torch.where(inside, small, small.new_zeros(())))
@@ -137,35 +136,6 @@ def separate_run(
         formula=found.formula,
         notices=(*remarks, *_remarks(attenuation, settings), *found.notices),
     )
-
-
-def _reduced(frames: Tensor, factor: int) -> Tensor:
-    """Means of squares of ``factor`` pixels; what is left over at the right and below is left out."""
-    return functional.avg_pool2d(frames[:, None], factor)[:, 0] if factor > 1 else frames
-
-
-def _pan(frames: Tensor, inside: Tensor, settings: EnhanceSettings, factor: int) -> tuple[Pan, list[str]]:
-    """The movement of the picture, if undoing it makes the frames more alike; and what to say about it."""
-    still = no_pan(len(frames), (frames.shape[1], frames.shape[2]))
-    found = find_pan(frames, inside)
-    if not found.reach:
-        return still, []
-    gain = _unlikeness(frames, inside, found) / max(_unlikeness(frames, inside, still), 1e-12)
-    if gain > 1:
-        return still, []
-    length = f"the whole picture moves by up to {factor * found.reach:.0f} pixels (table or patient)"
-    if gain <= settings.pan_gain:
-        return found, [f"{length}; frames were moved back into place by whole pixels"]
-    return still, [f"{length}; this was left to the background, and vessels near edges that move are less sure"]
-
-
-def _unlikeness(frames: Tensor, inside: Tensor, pan: Pan) -> float:
-    """Mean distance of the frames from their median in place, where all of them are seen."""
-    common = pan.align(inside.expand_as(frames).contiguous()).all(dim=0)
-    if not bool(common.any()):
-        return math.inf
-    seen = pan.align(frames)[:, common]
-    return float((seen - seen.median(dim=0).values).abs().mean())
 
 
 def _scaled(pan: Pan, factor: int, attenuation: Tensor) -> Pan:

@@ -13,6 +13,7 @@ from foreknow.angiography.network.looking import look_at_run
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.angiography.noise import noise_of_run
 from foreknow.angiography.pan import no_pan
+from foreknow.angiography.pan_of_run import pan_of_run, reduced
 from foreknow.angiography.separate import Separation
 from foreknow.angiography.settings import EnhanceSettings
 
@@ -54,6 +55,7 @@ def separate_by_network(
     side = min(settings.working_side, _MAGNIFIED * max(attenuation.shape[1:]))
     seen = look_at_run(network, attenuation, area, side=side, alone=alone, tell=progress)
     frames = len(attenuation)
+    notices = [] if alone or frames == 1 else _moving(attenuation, area, settings.working_side)
     repeated = int(frozen_frames(attenuation).sum())
     return Separation(
         vessels=seen.vessels,
@@ -66,9 +68,16 @@ def separate_by_network(
         converged=True,
         directions=0,
         formula=FORMULA,
-        notices=(f"{repeated} of {frames} frames repeat the frame before",) if repeated else (),
+        notices=(*notices, *([f"{repeated} of {frames} frames repeat the frame before"] if repeated else [])),
         gate=seen.gate,
     )
+
+
+def _moving(attenuation: Tensor, area: Tensor, side: int) -> list[str]:
+    """What to say of a table that pans. The frames stay where they are: on simulated pans the network finds less in moved ones."""
+    factor = max(1, math.ceil(max(attenuation.shape[1:]) / side))
+    inside = reduced(area[None].float(), factor)[0] > 0.999
+    return pan_of_run(reduced(attenuation, factor), inside, 0.0, factor)[1]
 
 
 def _noise_of_frame(frame: Tensor, area: Tensor) -> float:
