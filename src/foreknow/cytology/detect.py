@@ -128,8 +128,8 @@ def detect_on(density: Tensor, background: FoundBackground, settings: DetectSett
     above = density - background.surface
     smooth = gaussian_blur(above, settings.smoothing)
     noise = density_noise(smooth) if scale is None else scale.noise
-    dark = dark_region(score_of(smooth, noise), settings)
+    dark, dust = dark_region(score_of(smooth, noise), above, settings)
     nuclei = find_nuclei(above, float(noise.amax()), settings, None if scale is None else scale.look, dark)
-    region, debris, radius = cell_region(dark, nuclei, settings, None if scale is None else scale.radius)
+    region, debris, radius = cell_region(dark, nuclei, settings, above, None if scale is None else scale.radius)
     cells = split_cells(region, nuclei, radius)
-    return Detection(above, cells, nuclei, debris, noise, radius, settings, background)
+    return Detection(above, cells, nuclei, debris | dust, noise, radius, settings, background)

@@ -16,6 +16,7 @@ from foreknow.cytology.settings import DetectSettings
 
 LEAST_NOISE = 1e-3  # optical density
 _THINNEST = 1.5  # pixels
+_COLOUR = 0.08  # standard deviation of density over channels, as a part of the mean, below which there is no dye
 _ENOUGH = 1 << 16  # pixels that tell the noise, taken at odd steps, since cameras and files have patterns of even ones
 _STEPS, _SURE = (4, 2, 1), 12  # every so many pixels thickness is looked at, if cells are at least so many of them thick
 
@@ -31,28 +32,52 @@ def score_of(smooth: Tensor, noise: Tensor) -> Tensor:
     return (smooth.clamp_min(0) / noise[:, None, None]).square_().mean(dim=0).sqrt_()
 
 
-def dark_region(score: Tensor, settings: DetectSettings) -> NDArray[np.bool_]:
-    """Pixels above the level of cells in parts that reach the peak (a threshold with hysteresis; Canny 1986)."""
+def dark_region(score: Tensor, above: Tensor, settings: DetectSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels above the level of cells in parts that reach the peak (a threshold with hysteresis; Canny 1986): stained, colourless.
+
+    Args:
+        score: (height, width), see `score_of`.
+        above: (channels, height, width) optical density above the background.
+        settings: level and peak.
+    """
     values = score.numpy()
     mask = values > settings.level
     surely = values > settings.peak
     if not surely.any():
-        return surely
+        return surely, surely.copy()
     parts, count = ndimage.label(mask)
-    return _holding(parts, count, surely)[parts]
+    kept = _holding(parts, count, surely)
+    dull = colourless(parts, count, above) & kept
+    dust = dull[parts] if dull.any() else np.zeros_like(mask)
+    return (kept & ~dull)[parts], dust
+
+
+def colourless(parts: NDArray[np.int32], count: int, above: Tensor) -> NDArray[np.bool_]:
+    """Which parts take light from all channels alike, (count + 1,): a dye does not, but dust, scratches and shadows do.
+
+    Of grey images nothing is known to be so.
+    """
+    if len(above) != 3:
+        return np.zeros(count + 1, dtype=bool)
+    on = np.flatnonzero(parts)
+    own = parts.ravel()[on]
+    sums = np.stack([np.bincount(own, weights=plane.numpy().ravel()[on], minlength=count + 1) for plane in above])
+    return np.asarray(sums.std(axis=0) < _COLOUR * np.abs(sums.mean(axis=0)))
 
 
 def cell_region(
-    mask: NDArray[np.bool_], nuclei: Nuclei, settings: DetectSettings, radius: float | None = None
+    mask: NDArray[np.bool_], nuclei: Nuclei, settings: DetectSettings, above: Tensor, radius: float | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
     """Pixels of cells, pixels of debris, and the inscribed radius of a typical cell in pixels.
 
-    An opening takes scratches away; small holes are filled. What is nowhere thick is debris, unless it has a nucleus.
+    An opening takes scratches away; small holes are filled. What is nowhere thick or has no colour is debris, unless it has a
+    nucleus.
 
     Args:
         mask: (height, width), see `dark_region`.
         nuclei: of the field.
         settings: what is thin and small.
+        above: (channels, height, width) optical density above the background.
         radius: of a typical cell, if it is known better than from this field.
     """
     radius = typical_radius(mask) if radius is None else radius
@@ -65,7 +90,8 @@ def cell_region(
     if small.any():
         opened |= small[holes]
     parts, count = ndimage.label(opened)
-    cells = _holding(parts, count, nuclear | narrowed(mask, settings.small * radius))[parts]
+    thick = _holding(parts, count, narrowed(mask, settings.small * radius)) & ~colourless(parts, count, above)
+    cells = (thick | _holding(parts, count, nuclear))[parts]
     return cells, opened & ~cells, radius
 
 
