@@ -41,21 +41,17 @@ def train(
             task = bar.add_task("simulating", total=trials, unit="trials")
             found = simulated_trials(output / "trials", range(trials), lambda number: bar.update(task, completed=number + 1))
         network, history = train_network(found, plan, folder=output / "run")
-        calibration, metrics = calibrate(network, divided(found)[1])
-    layer = network.coding.learned_problem()
-    patterns = network.settings.patterns
-    formula = swallow_model(layer.operators[0].kernel, layer.operators[1].kernel)  # type: ignore[arg-type]
-    description = Description(
-        kind=KIND,
-        formula=str(formula).splitlines()[0] + f" ({patterns} spatial patterns)",
-        training={**asdict(plan), "steps": history.steps},
-        data=f"{len(found)} simulated trials of 30 s, seeds 0 to {trials - 1}",
-        metrics=metrics,
-        purpose="Counts saliva swallows in depth videos of the neck. Learned from simulated necks; not tested on patients.",
-    )
-    write_model(output, network, calibration, description)
-    console().print(
-        f"{display_name(output)}: F1 {metrics['f1']:.3f} on {len(divided(found)[1])} simulated trials that it did not learn from; "
-        "use it with --model",
-        markup=False,
-    )
+        layer = network.coding.learned_problem()
+        formula = swallow_model(layer.operators[0].kernel, layer.operators[1].kernel)  # type: ignore[arg-type]
+        description = Description(
+            kind=KIND,
+            formula=str(formula).splitlines()[0] + f" ({network.settings.patterns} spatial patterns)",
+            training={**asdict(plan), "steps": history.steps},
+            data=f"{len(found)} simulated trials of 30 s, seeds 0 to {trials - 1}",
+            purpose="Counts saliva swallows in depth videos of the neck. Learned from simulated necks; not tested on patients.",
+        )
+        model = calibrate(network, divided(found)[1], description)
+    write_model(output, model)
+    score, apart = model.description.metrics["f1"], len(divided(found)[1])
+    sentence = f"F1 {score:.3f} on {apart} simulated trials that it did not learn from; use it with --model"
+    console().print(f"{display_name(output)}: {sentence}", markup=False)

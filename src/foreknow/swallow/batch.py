@@ -15,8 +15,7 @@ from foreknow.files.batch import FileFailure, failure_of, write_summary_table
 from foreknow.files.depth import DepthVideo, Intrinsics, inspect_depth, read_depth
 from foreknow.files.staging import staged_folder
 from foreknow.files.summary import read_summary, require_no_results
-from foreknow.swallow.counting import CountResult, count_table, result_of
-from foreknow.swallow.decisions import Decisions
+from foreknow.swallow.counting import CountResult, WindowReader, count_table, result_of
 from foreknow.swallow.model import CountingModel, load_model
 from foreknow.swallow.movement import Features, FeatureStream, FeatureTable
 from foreknow.swallow.results import DEPTH, PAGE, REPORT, TOOL, RecordingResult
@@ -131,11 +130,10 @@ def count_frames(
         if progress is not None and place % 30 == 0:
             progress(0.9 * place / len(times))
     features += stream.finish()
-    decisions = Decisions(model.calibration)
-    if features:
-        table = FeatureTable.of(features, stream.shape)
-        decisions = count_table(table, model, settings.threshold, adapt=settings.adapt)
-    return result_of(decisions, features, stream, settings)
+    if not features:
+        return result_of(WindowReader(model), features, stream, settings)
+    reader = count_table(FeatureTable.of(features, stream.shape), model, settings.threshold, adapt=settings.adapt)
+    return result_of(reader, features, stream, settings)
 
 
 def _remarks(video: DepthVideo) -> list[str]:

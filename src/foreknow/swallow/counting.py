@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foreknow.files.depth import Intrinsics
-from foreknow.swallow.decisions import STRIDE, Decisions
+from foreknow.swallow.decisions import ANNOUNCING, SETTLING, STRIDE, Decisions
 from foreknow.swallow.events import OtherEvent, SwallowEvent
 from foreknow.swallow.learned.adapt import adapt_placement, shifted
 from foreknow.swallow.learned.network import before_recording, network_input
@@ -19,6 +19,8 @@ from foreknow.swallow.movement import RATE, Delivery, Features, FeatureStream, F
 from foreknow.swallow.settings import CountSettings
 from foreknow.swallow.validity import Quality, judge_test, quality_of
 from foreknow.swallow.verdict import Verdict, verdict_of
+
+_SAME = 0.5  # seconds between the peaks of an announcement and of what it became
 
 
 @dataclass(frozen=True)
@@ -53,52 +55,85 @@ class CountResult:
 class WindowReader:
     """Features in, decisions out; keeps the last window.
 
+    Every moment is decided on twice: soon, so that a swallow can be announced, and when its whole course has been seen. The second
+    word counts.
+
     Args:
         model: that looks at windows.
         threshold: chance above which a swallow counts; None for the model's own.
+
+    Attributes:
+        announced: decisions taken soon.
+        settled: decisions that count.
     """
 
     def __init__(self, model: CountingModel, threshold: float | None = None) -> None:
-        calibration = model.calibration if threshold is None else replace(model.calibration, threshold=threshold)
+        soon, late = model.announcing, model.calibration
+        if threshold is not None:
+            soon, late = replace(soon, threshold=threshold), replace(late, threshold=threshold)
+        seconds: list[float] = []
+        self.announced, self.settled = Decisions(soon, ANNOUNCING, seconds), Decisions(late, SETTLING, seconds)
         self._model = model
-        self.decisions = Decisions(calibration)
+        self._seconds = seconds
         self._rows: deque[Tensor] = deque(maxlen=model.window)
         self._count = 0
-        self._held: Tensor | None = None
 
     def push(self, column: Tensor, seconds: float, now: float) -> list[SwallowEvent]:
-        """One moment: ``column`` (INPUTS,) of `network_input`, its time, and that of the newest frame."""
+        """One moment: ``column`` (INPUTS,) of `network_input`, its time, and that of the newest frame; what is announced now."""
         if not self._rows:
             self._rows.extend([before_recording(column)] * self._model.window)
         self._rows.append(column)
-        self.decisions.seconds.append(seconds)
+        self._seconds.append(seconds)
         self._count += 1
         if self._count % STRIDE:
             return []
         said = self._model.say(torch.stack(tuple(self._rows), dim=1)[None])
-        return self.decisions.look(self._count - 1, {name: part[0] for name, part in said.items()}, now)
+        return self._look(self._count - 1, {name: part[0] for name, part in said.items()}, now)
 
     def push_all(self, columns: Tensor, seconds: Sequence[float]) -> None:
         """All moments of a recording at once, (INPUTS, time): the same decisions, sooner."""
         window = self._model.window
         padded = torch.cat((before_recording(columns[:, 0])[:, None].expand(-1, window - 1), columns), dim=1)
         windows = padded.unfold(1, window, 1).transpose(0, 1)
-        self.decisions.seconds += list(seconds)
+        self._seconds += list(seconds)
         self._rows.extend(padded[:, -window:].unbind(1))
         self._count = columns.shape[1]
         ends = range(STRIDE - 1, self._count, STRIDE)
         said = self._model.say(windows[STRIDE - 1 :: STRIDE])
         for place, end in enumerate(ends):
             said_of_it = {name: part[place] for name, part in said.items()}
-            self.decisions.look(end, said_of_it, seconds[end] + 1 / RATE)  # a camera's next frame completes a moment
+            self._look(end, said_of_it, seconds[end] + 1 / RATE)  # a camera's next frame completes a moment
 
-    def finish(self) -> list[SwallowEvent]:
+    def finish(self) -> None:
         """Decide on what is left at the end."""
         if not self._count:
-            return []
+            return
         said = self._model.say(torch.stack(tuple(self._rows), dim=1)[None])
-        last = self.decisions.seconds[-1]
-        return self.decisions.look(self._count - 1, {name: part[0] for name, part in said.items()}, last, last=True)
+        last = self._seconds[-1]
+        self._look(self._count - 1, {name: part[0] for name, part in said.items()}, last, last=True)
+
+    def swallows(self) -> tuple[SwallowEvent, ...]:
+        """Those that count, each with the time at which it was first announced, and after them those not settled yet."""
+        settled, announced = self.settled.swallows(), self.announced.swallows()
+        known = tuple(_announced(one, announced) for one in settled)
+        begin = self._seconds[len(self.settled.logits) - 1] if self.settled.logits else -1.0
+        pending = (one for one in announced if one.peak > begin and not any(abs(one.peak - s.peak) < _SAME for s in settled))
+        return (*known, *pending)
+
+    @property
+    def lift(self) -> list[float]:
+        """The waveform so far, millimetres: what has settled, and after it what is known soon."""
+        return self.settled.lift + self.announced.lift[len(self.settled.lift) :]
+
+    def _look(self, end: int, said: dict[str, Tensor], now: float, *, last: bool = False) -> list[SwallowEvent]:
+        self.settled.look(end, said, now, last=last)
+        return self.announced.look(end, said, now, last=last)
+
+
+def _announced(swallow: SwallowEvent, sooner: Sequence[SwallowEvent]) -> SwallowEvent:
+    """A swallow with the time of the announcement that was of it, if there was one."""
+    times = [one.announced for one in sooner if abs(one.peak - swallow.peak) <= _SAME]
+    return replace(swallow, announced=min([*times, swallow.announced]))
 
 
 class CountingEngine:
@@ -144,17 +179,17 @@ class CountingEngine:
         last = self.features[-1].seconds if self.features else 0.0
         self._read(self.stream.finish(), last)
         self._reader.finish()
-        return result_of(self._reader.decisions, self.features, self.stream, self.settings)
+        return result_of(self._reader, self.features, self.stream, self.settings)
 
     @property
     def swallows(self) -> tuple[SwallowEvent, ...]:
-        """Counted so far."""
-        return self._reader.decisions.swallows()
+        """Counted so far, those that are not settled yet among them."""
+        return self._reader.swallows()
 
     @property
     def lift(self) -> list[float]:
         """The waveform so far, millimetres; it ends some frames before now."""
-        return self._reader.decisions.lift
+        return self._reader.lift
 
     def _read(self, features: list[Features], now: float) -> list[SwallowEvent]:
         found = []
@@ -167,7 +202,7 @@ class CountingEngine:
 
 def count_table(
     table: FeatureTable, model: CountingModel | None = None, threshold: float | None = None, *, adapt: bool = False
-) -> Decisions:
+) -> WindowReader:
     """Count in features that are all there.
 
     Args:
@@ -183,13 +218,14 @@ def count_table(
         columns = shifted(columns, adapt_placement(model.network, columns).cells)
     reader.push_all(columns, table.seconds.tolist())
     reader.finish()
-    return reader.decisions
+    return reader
 
 
-def result_of(decisions: Decisions, features: Sequence[Features], stream: FeatureStream, settings: CountSettings) -> CountResult:
+def result_of(reader: WindowReader, features: Sequence[Features], stream: FeatureStream, settings: CountSettings) -> CountResult:
     """All that is to be said of a recording."""
+    decisions = reader.settled
     quality = quality_of(features, stream.delivery, settings)
-    swallows = decisions.swallows()
+    swallows = reader.swallows()
     problems = judge_test(quality, settings, chin_found=stream.region is not None and stream.region.chin_found)
     return CountResult(
         swallows=swallows,

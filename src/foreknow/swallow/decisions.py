@@ -14,10 +14,27 @@ from foreknow.swallow.simulate.events import Kind
 
 STRIDE = 2
 """Frames from one look of the network to the next."""
-LAG = 8
-"""Frames of future with which the network's word on a moment is taken; one more for every other moment."""
 
-_BEFORE, _AFTER = 5, 3  # frames that a peak must exceed; the latter are waited for
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long is waited before a word on a moment is taken.
+
+    Attributes:
+        future: frames after the moment that the network has seen; one more for every other moment.
+        fall: frames after a peak that must be lower.
+    """
+
+    future: int
+    fall: int
+
+
+ANNOUNCING = Timing(6, 2)
+"""Soon enough for a beep within half a second of the peak."""
+SETTLING = Timing(40, 5)
+"""When the whole course of a swallow has been seen: what was announced is kept or withdrawn, what was missed is added."""
+
+_BEFORE = 5  # frames before a peak that must be lower
 _APART = 13  # frames between two swallows
 _EDGE = 3  # frames at the end of a recording that are not decided on
 _RISE, _SEARCH = 0.25, 48  # share of the amplitude at onset and end; frames to look for them
@@ -53,6 +70,7 @@ class Decisions:
 
     Attributes:
         calibration: how numbers are read.
+        timing: how long is waited.
         seconds: time of each feature frame.
         lift: of the larynx at each decided frame, millimetres.
         logits: of a peak at each decided frame.
@@ -60,6 +78,7 @@ class Decisions:
     """
 
     calibration: Calibration
+    timing: Timing = SETTLING
     seconds: list[float] = field(default_factory=list)
     lift: list[float] = field(default_factory=list)
     logits: list[float] = field(default_factory=list)
@@ -79,7 +98,7 @@ class Decisions:
         Returns:
             Swallows that are counted now; their end is not known yet and stands at the newest frame.
         """
-        lag = _EDGE if last else LAG
+        lag = _EDGE if last else self.timing.future
         window = said["peak"].shape[-1]
         peak = said["peak"][0]
         before = len(self.logits)
@@ -94,13 +113,13 @@ class Decisions:
     def _count(self, now: float, *, last: bool) -> list[SwallowEvent]:
         """Peaks of the smoothed logits that are followed by a fall."""
         found = []
-        after = 0 if last else _AFTER
+        after = 0 if last else self.timing.fall
         while self._looked + after < len(self.logits):
             frame = self._looked
             self._looked += 1
             height = self._smooth(frame)
             chance = self.calibration.chance(height + self._for_swallow(frame))
-            around = range(max(0, frame - _BEFORE), min(len(self.logits), frame + _AFTER))
+            around = range(max(0, frame - _BEFORE), min(len(self.logits), frame + self.timing.fall + 1))
             apart = not self._peaks or frame - self._peaks[-1][0] >= _APART
             if chance >= self.calibration.threshold and apart and all(self._smooth(place) <= height for place in around):
                 self._peaks.append((frame, chance, now))
@@ -115,7 +134,7 @@ class Decisions:
 
     def _for_swallow(self, frame: int) -> float:
         """Logarithm of the share of a swallow in what the classes say of it and of an aborted one, about a frame."""
-        rows = self.kinds[max(0, frame - _BEFORE) : frame + _AFTER]
+        rows = self.kinds[max(0, frame - _BEFORE) : frame + self.timing.fall + 1]
         swallow, aborted = (sum(row[place] for row in rows) / len(rows) for place in (_SWALLOW, _ABORTED))
         return math.log((swallow + _DOUBT) / (swallow + aborted + _DOUBT))
 

@@ -21,7 +21,7 @@ from foreknow.threads import one_thread
 Frames = Iterable[tuple[Tensor, float]]
 """Frames (height, width) in metres with NaN where nothing is seen, and their time stamps in seconds."""
 
-_TAIL = 1.0  # seconds after the test in which its last swallow is still decided on
+_TAIL = 1.6  # seconds after the test in which its last swallow is still decided on
 _SHOWN = 300  # moments of the waveform in a state
 _WAITING = 4  # frames that may wait for the engine
 

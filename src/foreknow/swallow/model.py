@@ -28,12 +28,14 @@ class CountingModel:
 
     Attributes:
         network: in evaluation mode.
-        calibration: chosen on simulated trials that it did not learn from.
+        calibration: of decisions that count, chosen on simulated trials that it did not learn from.
+        announcing: the same of decisions that are taken soon.
         description: what it says of itself.
     """
 
     network: SwallowNetwork
     calibration: Calibration
+    announcing: Calibration
     description: Description
 
     @property
@@ -57,11 +59,12 @@ def load_model(folder: str | Path | None = None) -> CountingModel:
     return _shipped() if folder is None else _read(Path(folder))
 
 
-def write_model(folder: str | Path, network: SwallowNetwork, calibration: Calibration, description: Description) -> None:
+def write_model(folder: str | Path, model: CountingModel) -> None:
     """Write a network that `load_model` reads; the description's kind and settings are set here."""
-    settings = {"network": network.as_settings(), "calibration": asdict(calibration)}
-    fields = {**description.as_json(), "kind": KIND, "settings": settings}
-    save_model(folder, network, Description(**fields))
+    calibrations = {"calibration": asdict(model.calibration), "announcing": asdict(model.announcing)}
+    settings = {"network": model.network.as_settings(), **calibrations}
+    fields = {**model.description.as_json(), "kind": KIND, "settings": settings}
+    save_model(folder, model.network, Description(**fields))
 
 
 @cache
@@ -71,9 +74,12 @@ def _shipped() -> CountingModel:
 
 def _read(folder: Path) -> CountingModel:
     def build(settings: Mapping[str, Any]) -> SwallowNetwork:
-        Calibration(**settings["calibration"])  # refused with the network, if it is none
+        _calibrations(settings)  # refused with the network, if they are none
         return SwallowNetwork.from_settings(settings["network"])
 
     network, description = load_network(folder, KIND, build, "foreknow swallow train")
-    calibration = Calibration(**description.settings["calibration"])
-    return CountingModel(network.requires_grad_(requires_grad=False), calibration, description)
+    return CountingModel(network.requires_grad_(requires_grad=False), *_calibrations(description.settings), description)
+
+
+def _calibrations(settings: Mapping[str, Any]) -> tuple[Calibration, Calibration]:
+    return Calibration(**settings["calibration"]), Calibration(**settings["announcing"])

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from foreknow.learn import Description
 from foreknow.swallow.counting import count_table
-from foreknow.swallow.decisions import Calibration
+from foreknow.swallow.decisions import Calibration, Decisions
 from foreknow.swallow.learned.network import SwallowNetwork
 from foreknow.swallow.model import CountingModel
 from foreknow.swallow.movement import TrialFeatures
@@ -20,19 +20,35 @@ from foreknow.swallow.simulate import Kind
 _LEAST = 0.01  # chance of the network's own logit below which a peak is none
 _GRID = np.linspace(0.1, 0.9, 33)
 
+Peaks = list[tuple[float, float]]
+"""Time and height of the peaks of a trial."""
 
-def calibrate(network: SwallowNetwork, trials: Sequence[TrialFeatures]) -> tuple[Calibration, dict[str, float]]:
+
+def calibrate(network: SwallowNetwork, trials: Sequence[TrialFeatures], description: Description) -> CountingModel:
     """Fit a logistic curve to the peaks of trials, and take the threshold with the best F1; of equal ones the middle.
 
-    Returns:
-        The calibration, and what was measured with it on these trials.
+    Decisions that count and those that are taken soon get each their own.
+
+    Args:
+        network: trained.
+        trials: that it did not learn from.
+        description: of the network; what was measured on the trials is added.
     """
-    model = CountingModel(network, Calibration(threshold=_LEAST), Description(kind=""))
-    peaks: list[list[tuple[float, float]]] = []
-    for trial in trials:
-        swallows = count_table(trial.table, model).swallows()
-        peaks.append([(one.peak, float(np.log(one.confidence / (1 - one.confidence)))) for one in swallows])
+    raw = Calibration(threshold=_LEAST)
+    readers = [count_table(trial.table, CountingModel(network, raw, raw, description)) for trial in trials]
     true = [[event.peak for event in trial.events if event.kind is Kind.SWALLOW] for trial in trials]
+    settled, found = _fitted([_peaks(reader.settled) for reader in readers], true)
+    soon, found_soon = _fitted([_peaks(reader.announced) for reader in readers], true)
+    metrics = {"f1": found.f1, "precision": found.precision, "recall": found.recall, "f1_announced": found_soon.f1}
+    return CountingModel(network, settled, soon, replace(description, metrics=metrics))
+
+
+def _peaks(decisions: Decisions) -> Peaks:
+    return [(one.peak, float(np.log(one.confidence / (1 - one.confidence)))) for one in decisions.swallows()]
+
+
+def _fitted(peaks: Sequence[Peaks], true: Sequence[Sequence[float]]) -> tuple[Calibration, EventScore]:
+    """The calibration of peaks, and how well they are counted with it."""
     logits = np.array([height for some in peaks for _, height in some])
     right = np.array(
         [any(abs(time - peak) <= 0.5 for peak in those) for some, those in zip(peaks, true, strict=True) for time, _ in some]
@@ -50,8 +66,7 @@ def calibrate(network: SwallowNetwork, trials: Sequence[TrialFeatures]) -> tuple
     scores = np.array([total(float(threshold)).f1 for threshold in _GRID])
     best = _GRID[scores >= scores.max() - 1e-9]
     threshold = float(best[len(best) // 2])
-    found = total(threshold)
-    return replace(calibration, threshold=threshold), {"f1": found.f1, "precision": found.precision, "recall": found.recall}
+    return replace(calibration, threshold=threshold), total(threshold)
 
 
 def _logistic(logits: np.ndarray, right: np.ndarray) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from foreknow.swallow.simulate import Kind, TrueEvent
 _PEAK_FRAMES = 2.0  # standard deviation of the target about a peak
 _LIFT_MM = 10.0
 _LEAST_SEEN = 25  # frames of a window that are not before the trial
-_NEWEST = (5, 20)  # frames from the end of a window that count most, as they are read when live
+_NEWEST = (5, 13)  # frames from the end of a window that count most, as announcements are read from them
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,6 @@ def frame_weights(window: int) -> Tensor:
     """How much each frame of a window counts, (window,): those that are read when live most, those without a past not."""
     weight = torch.ones(window)
     weight[:20] = 0.0
-    weight[window - _NEWEST[1] : window - _NEWEST[0]] = 3.0
+    weight[window - _NEWEST[1] : window - _NEWEST[0]] = 4.0
     weight[window - _NEWEST[0] :] = 0.3
     return weight

@@ -35,6 +35,9 @@ def with_pixels(settings: TrialSettings, side: int) -> TrialSettings:
 def varied_settings(seed: int, side: int = 64, seconds: float = 30.0) -> TrialSettings:
     """Settings of one trial: prominence 1 to 6 mm, noise 0.25 to 3 mm, all confounders or one, clean or faulty delivery.
 
+    Prominence and noise are even on a logarithmic scale: among the low and the noisy ones more is to be learned. Persons differ in
+    how much their skin moves in a swallow.
+
     Args:
         seed: the same seed gives the same settings.
         side: pixels of the picture's side; it shows 136 mm.
@@ -49,6 +52,7 @@ def varied_settings(seed: int, side: int = 64, seconds: float = 30.0) -> TrialSe
     strong, old = drawn(0, 1), drawn(0, 1) < 0.5
     busy = drawn(0, 2)
     rates = {kind: busy * rate for kind, rate in EVERY_CONFOUNDER.rates().items()}
+    rates[Kind.ABORTED] *= 2  # the hardest to tell from swallows
     confounders = ConfounderSettings()
     for kind, rate in rates.items():
         confounders = confounders.with_rate(kind, rate)
@@ -60,10 +64,11 @@ def varied_settings(seed: int, side: int = 64, seconds: float = 30.0) -> TrialSe
         drift_mm=drawn(0.1, 0.5),
         step_mm=0.1 if drawn(0, 1) < 0.4 else 1.0,
     )
+    prominence = 6.0 ** drawn(0, 1)
     settings = TrialSettings(
         seconds=seconds,
         neck=NeckSettings(
-            prominence_mm=(1.0, 6.0),
+            prominence_mm=(prominence, prominence),
             clothing_mm=(2.0, 5.0) if clothed else (0.0, 0.0),
             hair=0.4 if hairy else 0.0,
             beard=0.3 if hairy else 0.0,
@@ -71,8 +76,8 @@ def varied_settings(seed: int, side: int = 64, seconds: float = 30.0) -> TrialSe
         swallows=SwallowSettings(
             lift_mm=(10.0, 24.0) if strong < 0.8 else (7.0, 15.0),
             slowness=(1.0, 1.8) if old else (1.0, 1.4),
-            forward_mm=(0.5, 3.0),
-            submental_mm=(0.5, 5.0),
+            forward_mm=(0.5, drawn(1.0, 3.0)),
+            submental_mm=(0.5, drawn(1.5, 5.0)),
             double=0.12,
         ),
         schedule=ScheduleSettings(count=(0, 9) if old else (0, 12)),
