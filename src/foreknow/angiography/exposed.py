@@ -6,7 +6,6 @@ from torch import Tensor
 from foreknow.errors import DataError
 
 _SAME = 1e-6
-_FROZEN_SHARE = 0.5
 
 
 def exposed_area(attenuation: Tensor, opened: Tensor, darkest: float) -> Tensor:
@@ -17,13 +16,16 @@ def exposed_area(attenuation: Tensor, opened: Tensor, darkest: float) -> Tensor:
         opened: (height, width) bool, from the file's header.
         darkest: attenuation of a black pixel.
     """
-    return opened & (attenuation < darkest - _SAME).any(dim=0)
+    lowest = attenuation[0].clone()
+    for frame in attenuation[1:]:
+        torch.minimum(lowest, frame, out=lowest)
+    return opened & (lowest < darkest - _SAME)
 
 
 def frozen_frames(attenuation: Tensor) -> Tensor:
     """Frames that repeat the frame before, (frames,) bool."""
-    same = (attenuation.diff(dim=0).abs() <= _SAME).flatten(1).all(dim=1)
-    return torch.cat((torch.zeros(1, dtype=torch.bool), same))
+    pairs = zip(attenuation[1:], attenuation[:-1], strict=True)  # a frame at a time: runs are large
+    return torch.tensor([False, *(bool(((one - other).abs() <= _SAME).all()) for one, other in pairs)])
 
 
 def require_separable(attenuation: Tensor, area: Tensor, name: str, least_frames: int) -> None:

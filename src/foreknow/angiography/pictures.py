@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -42,8 +43,8 @@ class Window:
 
 def window_of(attenuation: Tensor, area: Tensor, share: float = 0.005) -> Window:
     """The window that shows all of a run but the darkest and brightest ``share`` of what was exposed."""
-    values = attenuation[:, area].flatten()
-    values = values[:: max(1, -(-values.numel() // _SAMPLES))]
+    step = max(1, -(-len(attenuation) * int(area.sum()) // _SAMPLES))
+    values = torch.cat([frame[area][number % step :: step] for number, frame in enumerate(attenuation)])
     low, high = (float(value) for value in np.quantile(values.numpy(), (share, 1 - share)))
     return Window(low, high)
 

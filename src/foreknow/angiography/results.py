@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import tifffile
+import torch
 from numpy.typing import NDArray
-from pydicom.uid import generate_uid
 from torch import Tensor
 
 from foreknow.angiography.contrast import contrast_to_noise, maximum_opacity
+from foreknow.angiography.derived_layers import TOOL, write_derived_layers
 from foreknow.angiography.mask import VesselMask
 from foreknow.angiography.modes import Enhancer, Mode
 from foreknow.angiography.pictures import Window, encode_png, overlay, write_film
@@ -24,18 +25,14 @@ from foreknow.angiography.separate import Separation
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.tree import VesselTree
 from foreknow.files import write_json_atomic
-from foreknow.files.dicom import DerivedSettings, write_derived
 from foreknow.files.summary import SUMMARY
 from foreknow.files.summary import read_summary as summary_of
 from foreknow.files.table import csv_text
 
 VESSELS, BACKGROUND, SOFT, MASK, OPACITY = "vessels.tif", "background.tif", "soft_mask.tif", "mask.tif", "maximum_opacity.tif"
-VESSELS_DICOM, BACKGROUND_DICOM, MASK_DICOM = "vessels.dcm", "background.dcm", "mask.dcm"
 OVERLAY, OPACITY_PICTURE = "overlay.png", "maximum_opacity.png"
 BRANCHES, CONTRAST, REPORT = "branches.csv", "contrast.csv", "report.html"
-TOOL = "foreknow angiography enhance"
 DISCLAIMER = "A means of research, not a diagnosis: thin, faint or still vessels may be missing; look at the run itself."
-_UNIT = 1000.0  # stored values of derived frames are thousandths of attenuation
 
 
 @dataclass(frozen=True)
@@ -76,11 +73,13 @@ class RunResult:
     @property
     def vessel_share(self) -> float:
         """Share of exposed pixels in the mask, over all frames."""
-        return float(self.mask.binary[:, self.separation.area].float().mean())
+        area = self.separation.area
+        return sum(int(frame[area].sum()) for frame in self.mask.binary) / max(1, self.run.frames * int(area.sum()))
 
     def contrast_to_noise(self) -> float | None:
         """Median over frames of the CNR of the vessel layer on its own mask; None without vessels."""
-        values = contrast_to_noise(self.separation.vessels, self.mask.binary, self.separation.area.expand_as(self.mask.binary))
+        pairs = zip(self.separation.vessels, self.mask.binary, strict=True)
+        values = torch.stack([contrast_to_noise(layer, mask, self.separation.area) for layer, mask in pairs])
         values = values[values.isfinite()]
         return float(values.median()) if len(values) else None
 
@@ -130,7 +129,7 @@ class RunResult:
     def write(self, folder: Path) -> None:
         """Write all files but the report into ``folder``, the summary last."""
         self._write_layers(folder)
-        self._write_dicom(folder)
+        write_derived_layers(self, folder)
         frame = self.tree.frame
         (folder / OVERLAY).write_bytes(encode_png(overlay(self.attenuation(frame), self.mask.shown_frame(frame), self.window)))
         (folder / OPACITY_PICTURE).write_bytes(encode_png(self.opacity_picture()))
@@ -160,27 +159,6 @@ class RunResult:
         _write_tiff(folder / SOFT, ((255 * mask.soft_frame(n)).round().byte().numpy() for n in range(self.run.frames)))
         _write_tiff(folder / MASK, (255 * frame.byte().numpy() for frame in mask.binary))
         _write_tiff(folder / OPACITY, [maximum_opacity(found.vessels).numpy()])
-
-    def _write_dicom(self, folder: Path) -> None:
-        found, study = self.separation, generate_uid()
-        low = float(found.background.amin())
-        top = max(1.0, _UNIT * max(self._faint(), _high(found.vessels.numpy())))
-        centre, width = _UNIT * (self.window.low + self.window.high) / 2, _UNIT * (self.window.high - self.window.low)
-        layers = (
-            (VESSELS_DICOM, "Vessel layer", _stored(found.vessels.numpy(), 0.0), 0.0, (top / 2, top)),
-            (BACKGROUND_DICOM, "Background layer", _stored(found.background.numpy(), low), _UNIT * low, (centre, max(1.0, width))),
-            (MASK_DICOM, "Vessel mask", 255 * self.mask.binary.byte().numpy(), 0.0, (127.5, 255.0)),
-        )
-        for number, (name, series, frames, intercept, window) in enumerate(layers, start=1):
-            unit = "" if name == MASK_DICOM else " Values: attenuation x 1000."
-            derivation = (
-                f"{TOOL} {version('foreknow')}: {series.lower()} of {self.run.frames} frames, {found.formula}.{unit} "
-                "Not for diagnosis."
-            )
-            settings = DerivedSettings(
-                series, derivation, version("foreknow"), self.run.seconds, 1.0, intercept, window, self.run.lossy, number
-            )
-            write_derived(folder / name, frames, settings, study)
 
     def _branches(self) -> str:
         rows = [
@@ -237,10 +215,6 @@ def is_done(folder: Path, content: str, mode: Mode, enhancer: Enhancer) -> bool:
     summary = read_summary(folder) or {}
     wanted = {"content": content, "mode": mode.value, "settings": asdict(enhancer.settings), "version": version("foreknow")}
     return enhancer.model is None and all(summary.get(name) == value for name, value in wanted.items())
-
-
-def _stored(layer: NDArray[np.float32], low: float) -> NDArray[np.uint16]:
-    return np.clip(np.round((layer - low) * _UNIT), 0, 2**16 - 1).astype(np.uint16)
 
 
 def _high(layer: NDArray[np.float32]) -> float:

@@ -84,7 +84,7 @@ def vessel_tree(mask: NDArray[np.bool_], vessels: NDArray[np.float32], frame: in
     rows, columns = np.nonzero(label)
     owner = label[rows, columns]
     lengths = _lengths(label, count)
-    high = ndimage.maximum_filter(vessels, size=(1, 5, 5))[:, rows, columns].astype(np.float64)
+    high = np.stack([ndimage.maximum_filter(layer, size=5)[rows, columns] for layer in vessels]).astype(np.float64)
     kept = [number for number in np.argsort(-lengths[1:], kind="stable") + 1 if lengths[number] >= _SHORTEST]
     branches = [
         _branch(rank, owner == number, rows, columns, lengths[number], width, high) for rank, number in enumerate(kept, start=1)

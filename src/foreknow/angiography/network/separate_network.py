@@ -20,6 +20,7 @@ from foreknow.angiography.settings import EnhanceSettings
 FORMULA = "vessels = gate * max(attenuation - b, 0), gate and b by a network; background = attenuation - vessels"
 
 _MAGNIFIED = 2
+_PAN_SIDE = 256  # pixels at which movement is looked for
 
 
 def separate_by_network(
@@ -55,7 +56,7 @@ def separate_by_network(
     side = min(settings.working_side, _MAGNIFIED * max(attenuation.shape[1:]))
     seen = look_at_run(network, attenuation, area, side=side, alone=alone, tell=progress)
     frames = len(attenuation)
-    notices = [] if alone or frames == 1 else _moving(attenuation, area, settings.working_side)
+    notices = [] if alone or frames == 1 else _moving(attenuation, area)
     repeated = int(frozen_frames(attenuation).sum())
     return Separation(
         vessels=seen.vessels,
@@ -73,9 +74,9 @@ def separate_by_network(
     )
 
 
-def _moving(attenuation: Tensor, area: Tensor, side: int) -> list[str]:
+def _moving(attenuation: Tensor, area: Tensor) -> list[str]:
     """What to say of a table that pans. The frames stay where they are: on simulated pans the network finds less in moved ones."""
-    factor = max(1, math.ceil(max(attenuation.shape[1:]) / side))
+    factor = max(1, math.ceil(max(attenuation.shape[1:]) / _PAN_SIDE))
     inside = reduced(area[None].float(), factor)[0] > 0.999
     return pan_of_run(reduced(attenuation, factor), inside, 0.0, factor)[1]
 
