@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 from scipy import ndimage
-from skimage.measure import regionprops
+from skimage.measure import find_contours, regionprops
 from typer.testing import CliRunner
 
 from foreknow.cytology import Detection, detect
@@ -20,6 +20,7 @@ from foreknow.cytology.discs import narrowed, widened
 from foreknow.cytology.image_file import read_field
 from foreknow.cytology.measure import columns, measure_cells, perimeters, stain_amounts
 from foreknow.cytology.nuclei import Nuclei
+from foreknow.cytology.outlines import outlines
 from foreknow.cytology.simulate import ClutterSettings, SimulatedSmear, SmearSettings, deteriorate, simulate_smear
 from foreknow.cytology.split import split_cells
 from foreknow.errors import InputFileError, ParameterError
@@ -110,6 +111,36 @@ def test_measurements_of_a_known_disc():
     assert row.density == pytest.approx((0.2, 0.2, 0.2))
     assert not row.touches_border
     assert len(columns(3)) == len(columns(1)) + 6
+
+
+def test_what_dims_all_channels_alike_is_debris(smear: SimulatedSmear):
+    rows, columns = np.mgrid[: smear.image.shape[0], : smear.image.shape[1]]
+    places = [(x, y) for x in range(20, 300, 10) for y in range(20, 270, 10)]
+    far = ndimage.distance_transform_edt(~(smear.region | smear.clutter).numpy())
+    x, y = max(places, key=lambda place: far[place[1], place[0]])
+    spot = (rows - y) ** 2 + (columns - x) ** 2 < 20**2
+    for dye, is_cell in (((0.5, 0.5, 0.5), False), ((0.4, 0.75, 0.85), True)):
+        image = smear.image.numpy().astype(float)
+        image[spot] *= dye
+        found = detect(image.round().astype(np.uint8))
+        assert found.mask[spot].mean() > 0.8 if is_cell else found.mask[spot].mean() < 0.05
+        assert (found.debris[spot].mean() > 0.8) == (not is_cell)
+
+
+def test_outlines_are_nowhere_far_from_the_pixels():
+    rows, columns = np.mgrid[:120, :160]
+    labels = np.zeros((120, 160), dtype=np.int32)
+    labels[(rows - 60) ** 2 + (columns - 50) ** 2 < 40**2] = 1
+    labels[30:90, 110:150] = 2
+    found = dict(outlines(labels))
+    assert set(found) == {1, 2}
+    for number, outline in found.items():
+        assert np.array_equal(outline[0], outline[-1])
+        full = max(find_contours(np.pad(labels == number, 1).astype(float), 0.5), key=len)[:, ::-1] - 0.5
+        ends = np.linspace(outline[:-1], outline[1:], 400).reshape(-1, 2)
+        assert np.min(np.linalg.norm(full[:, None] - ends[None], axis=-1), axis=1).max() < 0.7
+    assert len(found[1]) < 80
+    assert len(found[2]) < 12
 
 
 def test_outlines_are_as_long_as_those_of_scikit_image(found: Detection):

@@ -2,19 +2,24 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from foreknow.cytology.batch import DetectOptions, detect_file
+from foreknow.cytology.measure import CellRow
+from foreknow.cytology.network.find import network_finder
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.simulate import SmearSettings, simulate_smear
 from foreknow.cytology.slide import detect_slide
+from foreknow.cytology.slide_assembly import RowSample
 from foreknow.cytology.slide_file import ArraySlide, TiffSlide, at_working_size, is_slide, level_for, open_slide
 from foreknow.cytology.slide_scale import slide_scale
-from foreknow.cytology.slide_tile_files import detect_tiles, read_tiles, tile_file
+from foreknow.cytology.slide_tile_files import detect_tiles, read_tiles, tile_file, work_key
 from foreknow.cytology.slide_tiles import detect_tile, tiles_of
 from foreknow.errors import InputFileError
 
@@ -128,6 +133,45 @@ def _spy(calls: list[int]):
         write(work, found)
 
     return spied
+
+
+def test_a_network_gives_the_background_of_a_slide(tmp_path: Path, pixels: np.ndarray):
+    path = tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, tile=(128, 128), photometric="rgb")
+    finder = network_finder("shipped")
+    scale = slide_scale(ArraySlide(pixels), SETTINGS, finder)
+    solved = slide_scale(ArraySlide(pixels), SETTINGS)
+    assert scale.background.certificate is None
+    assert not torch.equal(scale.background.surface, solved.background.surface)
+    assert float((scale.surface(0, 0, 512, 640) - solved.surface(0, 0, 512, 640)).abs().mean()) < 0.03
+    summary = detect_slide(path, tmp_path / "out", DetectOptions(SETTINGS, finder, report=False), "slide")
+    assert summary["background"] == "shipped"
+    assert summary["relative_duality_gap"] is None
+    assert summary["cells"] > 3
+    assert work_key(path, SETTINGS, None, finder.fingerprint) != work_key(path, SETTINGS, None, "solver")
+
+
+def test_a_slide_without_a_cell_gets_empty_results(tmp_path: Path):
+    glass = np.random.default_rng(0).normal(220, 2, (300, 400, 3)).astype(np.uint8)
+    path = tmp_path / "glass.tif"
+    tifffile.imwrite(path, glass, photometric="rgb")
+    summary = detect_slide(path, tmp_path / "out", DetectOptions(SETTINGS), "glass")
+    assert (summary["cells"], summary["nuclei"], summary["covered"]) == (0, 0, 0)
+    assert tifffile.imread(tmp_path / "out" / "nuclei.tif").max() == 0
+    assert json.loads((tmp_path / "out" / "cells.geojson").read_text())["features"] == []
+    assert len((tmp_path / "out" / "cells.csv").read_text().splitlines()) == 1
+    assert "No cell was found" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_of_many_cells_an_even_part_is_remembered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("foreknow.cytology.slide_assembly._MOST_ROWS", 10)
+    sample = RowSample()
+    cell = CellRow(0, 0, 0, 0, 0, 1, 1, 1, None, 1, 1, False, 1, 0, None, (), ())
+    for number in range(1, 101):
+        sample.add(replace(cell, label=number))
+    assert sample.count == sample.with_nucleus == 100
+    assert [row.label for row in sample.rows] == list(range(1, 101, sample.every))
+    assert 5 <= len(sample.rows) <= 10
 
 
 def test_large_images_are_worked_on_in_tiles(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch):

@@ -24,7 +24,7 @@ def outlines(labels: NDArray[np.int32], origin: tuple[int, int] = (0, 0)) -> Ite
         origin: x, y of the first pixel in the whole image.
     """
     paths, numbers = [], []
-    for number, place in enumerate(ndimage.find_objects(labels), start=1):
+    for number, place in enumerate(ndimage.find_objects(labels) if labels.size else (), start=1):
         if place is None:
             continue
         piece = np.pad(labels[place] == number, 1)
@@ -49,19 +49,19 @@ def _simplified(paths: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
     points = np.concatenate([path[:-1] for path in paths])
     owner = np.repeat(np.arange(len(paths)), [len(path) - 1 for path in paths])
     slack = np.zeros(len(points))  # how far what was left out between a point and the next may be from the line between them
-    start, stuck = 0, 0
-    while stuck < 2 and len(points):
-        first, size = np.searchsorted(owner, owner), np.bincount(owner, minlength=len(paths))[owner]
-        place = np.arange(len(points)) - first
-        before, after = first + (place - 1) % size, first + (place + 1) % size
-        line, to = points[after] - points[before], points - points[before]
-        length = np.maximum(np.hypot(line[:, 0], line[:, 1]), 1e-9)
-        along = np.clip((line * to).sum(axis=1) / length**2, 0, 1)
-        off = np.hypot(*(to - along[:, None] * line).T) + np.maximum(slack, slack[before])
-        gone = (place % 2 == start) & (place < size - size % 2) & (off <= _DETAIL) & (size > 4)
-        slack[before[gone]] = off[gone]
-        stuck = 0 if gone.sum() > len(points) // 50 else stuck + 1
-        points, owner, slack, start = points[~gone], owner[~gone], slack[~gone], 1 - start
+    for most in (_DETAIL / 8, _DETAIL / 4, _DETAIL / 2, _DETAIL):  # what costs least goes first
+        start, stuck = 0, 0
+        while stuck < 2:
+            first, size = np.searchsorted(owner, owner), np.bincount(owner, minlength=len(paths))[owner]
+            place = np.arange(len(points)) - first
+            before, after = first + (place - 1) % size, first + (place + 1) % size
+            line, to = points[after] - points[before], points - points[before]
+            along = np.clip((line * to).sum(axis=1) / np.maximum((line * line).sum(axis=1), 1e-9), 0, 1)
+            off = np.hypot(*(to - along[:, None] * line).T) + np.maximum(slack, slack[before])
+            gone = (place % 2 == start) & (place < size - size % 2) & (off <= most) & (size > 4)
+            slack[before[gone]] = off[gone]
+            stuck = 0 if gone.sum() > len(points) // 50 else stuck + 1
+            points, owner, slack, start = points[~gone], owner[~gone], slack[~gone], 1 - start
     pieces = np.split(points, np.flatnonzero(np.diff(owner)) + 1)
     return [np.concatenate((piece, piece[:1])) for piece in pieces]
 

@@ -29,7 +29,7 @@ def density_noise(smooth: Tensor) -> Tensor:
 
 def score_of(smooth: Tensor, noise: Tensor) -> Tensor:
     """How far above the background, in standard deviations of its noise: root mean square over channels; (height, width)."""
-    return (smooth.clamp_min(0) / noise[:, None, None]).square_().mean(dim=0).sqrt_()
+    return (smooth / noise[:, None, None]).clamp_min_(0).square_().mean(dim=0).sqrt_()
 
 
 def dark_region(score: Tensor, above: Tensor, settings: DetectSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

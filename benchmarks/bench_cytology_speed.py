@@ -1,0 +1,113 @@
+"""Stained smears: CPU time a megapixel, part by part and beside simple methods, and of a real scan from file to files."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.bench_cytology import _network
+from benchmarks.cytology_cases import FOLDER
+from benchmarks.cytology_methods import methods
+from benchmarks.table import Table
+from foreknow.cytology.batch import DetectOptions, detect_file
+from foreknow.cytology.density import optical_density_of
+from foreknow.cytology.detect import detect_on
+from foreknow.cytology.finder import SolvedBackground
+from foreknow.cytology.measure import measure_cells
+from foreknow.cytology.settings import DetectSettings
+from foreknow.cytology.simulate import SmearSettings, simulate_smear
+
+TITLE = "Stained smears: CPU time a megapixel"
+_ROUNDS = 5
+_NOTES = [
+    """Fields in colour at the resolution that is worked on (about half a micrometre a pixel), so that megapixels of the file and of
+    the work are the same: simulated ones (a third covered by cells), and a quarter of the real oral scan (sparse). CPU time of one
+    thread, all methods in turns, medians; it grows when other jobs share the processor's caches, the ratio hardly does. Ratio: to
+    "foreknow, shipped network". Plain robust PCA works on 320 x 256 pixels whatever the size.""",
+    """Part: density of the image, its background, cells and nuclei in it, their measurements. The background costs the same for a
+    field of any size, and once for a slide.""",
+    """Scan: 6496 x 3360 pixels (JPEG, 21.8 megapixels of the file) from file to files, report included, without the start of the
+    program (about 3 seconds); worked on as it is, or, told that a pixel has 0.23 micrometres, at half the size (5.5 megapixels
+    worked on); megapixels are those of the file.""",
+]
+Image = NDArray[np.uint8]
+
+
+def run(quick: bool) -> Table:
+    torch.set_num_threads(1)
+    table = Table(["field", "method", "megapixels", "CPU seconds", "CPU ms a megapixel", "ratio"], notes=[*_NOTES])
+    rounds = 1 if quick else _ROUNDS
+    fields = {f"simulated, {side} x {side}": _simulated(side) for side in ((512,) if quick else (1024, 2048))}
+    scan = next((FOLDER / "wsi").glob("*.jpg"), None)
+    if scan is None:
+        table.notes.append("The scan is absent here.")
+    else:
+        from foreknow.cytology.image_file import read_field
+
+        fields["oral scan, 3248 x 1680"] = np.ascontiguousarray(read_field(scan).pixels[:1680, :3248]).astype(np.uint8)
+    for name, image in fields.items():
+        _add(table, name, image, _calls(image), rounds, "foreknow, shipped network")
+    for name, image in fields.items():
+        _add(table, f"{name}, part", image, _parts(image), rounds, None)
+    if scan is not None and not quick:
+        for name, pixel in (("as it is", None), ("at half the size", 0.23)):
+            seconds = _end_to_end(scan, pixel)
+            table.add(f"oral scan, file to files, {name}", "foreknow, solver", 21.8, seconds, 1e3 * seconds / 21.8, None)
+    return table
+
+
+def _simulated(side: int) -> Image:
+    cells = round(80 * (side / 1024) ** 2)
+    return simulate_smear(SmearSettings(height=side, width=side, cells=cells), 3).image.numpy()
+
+
+def _calls(image: Image) -> dict[str, Callable[[], object]]:
+    return {method.name: lambda method=method: method.find([image]) for method in methods(_network())}
+
+
+def _parts(image: Image) -> dict[str, Callable[[], object]]:
+    settings, network = DetectSettings(), _network()
+    density = optical_density_of(torch.as_tensor(image))
+    solved = SolvedBackground().find(density, settings)
+    found = detect_on(density, solved, settings)
+    parts: dict[str, Callable[[], object]] = {
+        "density": lambda: optical_density_of(torch.as_tensor(image)),
+        "background, solver": lambda: SolvedBackground().find(density, settings),
+        "cells and nuclei": lambda: detect_on(density, solved, settings),
+        "measurements": lambda: measure_cells(found.cells, found.nuclei, found.density),
+    }
+    if network is not None:
+        parts["background, network"] = lambda: network.find(density, settings)
+    return parts
+
+
+def _add(
+    table: Table, field: str, image: Image, calls: dict[str, Callable[[], object]], rounds: int, reference: str | None
+) -> None:
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    with torch.no_grad():
+        for turn in range(rounds + 1):
+            for name, call in calls.items():
+                if turn > 1 and spent[name][0] > 10:
+                    continue
+                start = time.process_time()
+                call()
+                if turn or rounds == 1:
+                    spent[name].append(time.process_time() - start)
+    megapixels = image.shape[0] * image.shape[1] / 1e6
+    medians = {name: statistics.median(values) for name, values in spent.items()}
+    for name, seconds in medians.items():
+        ratio = seconds / medians[reference] if reference in medians else None
+        table.add(field, name, megapixels, seconds, 1e3 * seconds / megapixels, ratio)
+
+
+def _end_to_end(scan: Path, pixel: float | None) -> float:
+    with tempfile.TemporaryDirectory(prefix="foreknow-scan-") as folder:
+        start = time.process_time()
+        detect_file(scan, Path(folder) / "out", DetectOptions(pixel_um=pixel))
+        return time.process_time() - start
