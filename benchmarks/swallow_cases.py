@@ -39,6 +39,9 @@ CLIPS = {
     "speech only": ConfounderSettings(speech=10.0),
     "chewing only": ConfounderSettings(chewing=8.0),
     "head motion only": ConfounderSettings(turn=6.0, nod=8.0),
+    "throat clearing only": ConfounderSettings(throat=10.0),
+    "cough only": ConfounderSettings(cough=10.0),
+    "aborted swallows only": ConfounderSettings(aborted=8.0),
 }
 _ROI_MM = 14.0
 _BEHIND_MM = 4.0
@@ -75,18 +78,22 @@ def group_settings(group: str) -> TrialSettings:
     return with_pixels(preset(group), SIDE)
 
 
+def grid() -> list[str]:
+    """Groups over prominence and noise, all confounders, the same persons in each."""
+    return [f"grid {prominence} {noise}" for prominence in PROMINENCES for noise in NOISES]
+
+
 def groups(quick: bool) -> dict[str, int]:
     """Names of the groups and how many trials each has."""
-    few = dict.fromkeys(LEVELS, 2) | dict.fromkeys(CLIPS, 1)
     if quick:
-        return few
-    grid = {f"grid {prominence} {noise}": 2 for prominence in PROMINENCES for noise in NOISES}
-    return dict.fromkeys(LEVELS, 30) | dict.fromkeys(CLIPS, 8) | grid | {"hard 160": 4}
+        return dict.fromkeys(LEVELS, 2) | dict.fromkeys(CLIPS, 1)
+    return {"easy": 30, "normal": 40, "hard": 50} | dict.fromkeys(CLIPS, 8) | {"hard 160": 4}
 
 
 def seeds_of(group: str, count: int) -> list[int]:
-    """Seeds of a group, apart from those of training and of other groups."""
-    start = int(hashlib.sha256(group.encode()).hexdigest()[:6], 16) % 10_000
+    """Seeds of a group, apart from those of training and of other groups; those of the grid are the same in all of its groups."""
+    name = group.split(maxsplit=1)[0] if group.startswith("grid") else group
+    start = int(hashlib.sha256(f"held apart: {name}".encode()).hexdigest()[:6], 16) % 10_000
     return [BENCHMARK_SEEDS + 100 * start + place for place in range(count)]
 
 

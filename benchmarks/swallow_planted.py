@@ -20,7 +20,7 @@ from foreknow.swallow.simulate.resimulate import scene_of
 from foreknow.swallow.simulate.varied import with_pixels
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "depth"
-SEEDS = range(190_000_000, 190_000_006)
+SEEDS = range(190_000_100, 190_000_106)
 SIDE, POOLED = 80, 2
 """Pixels of a side, 1.7 mm each, and how many pixels of real frames make one: the real cameras' pixels are taken to be 0.85 mm."""
 
