@@ -18,7 +18,7 @@ from foreknow.cytology.simulate import SmearSettings, simulate_smear
 from foreknow.cytology.slide import detect_slide
 from foreknow.cytology.slide_assembly import RowSample
 from foreknow.cytology.slide_file import ArraySlide, TiffSlide, at_working_size, is_slide, level_for, open_slide
-from foreknow.cytology.slide_scale import slide_scale
+from foreknow.cytology.slide_scale import SlideScale, slide_scale
 from foreknow.cytology.slide_tile_files import detect_tiles, read_tiles, tile_file, work_key
 from foreknow.cytology.slide_tiles import detect_tile, tiles_of
 from foreknow.errors import InputFileError
@@ -148,6 +148,11 @@ def test_a_network_gives_the_background_of_a_slide(tmp_path: Path, pixels: np.nd
     assert summary["background"] == "shipped"
     assert summary["relative_duality_gap"] is None
     assert summary["cells"] > 3
+    solved.save(tmp_path / "scale.npz")
+    again = SlideScale.load(tmp_path / "scale.npz")
+    assert torch.equal(again.surface(9, 8, 40, 50), solved.surface(9, 8, 40, 50))
+    assert (again.scale.radius, again.scale.look) == (solved.scale.radius, solved.scale.look)
+    assert again.background.certificate == solved.background.certificate
     assert work_key(path, SETTINGS, None, finder.fingerprint) != work_key(path, SETTINGS, None, "solver")
 
 

@@ -65,7 +65,10 @@ def detect_slide(
         slide = at_working_size(whole)
         work = folder.parent / f".{name}-{work_key(path, settings, slide.pixel_um, finder.fingerprint)}.tiles"
         work.mkdir(parents=True, exist_ok=True)
-        scale = slide_scale(slide, settings, finder)
+        kept = work / "scale.npz"
+        if not kept.exists():
+            slide_scale(slide, settings, finder).save(kept)
+        scale = SlideScale.load(kept)
         tiles = tiles_of(slide.size)
         done = iter(range(1, len(tiles) + 1))
         tell = None if progress is None else (lambda: progress(next(done) / len(tiles)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,11 +17,12 @@ from foreknow.cytology.background import reduced
 from foreknow.cytology.density import density_of_values, planes_of
 from foreknow.cytology.detect import FieldScale, detect_on
 from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
-from foreknow.cytology.nuclei import look_of
+from foreknow.cytology.nuclei import NucleusLook, look_of
 from foreknow.cytology.region import density_noise
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide_file import Slide
 from foreknow.errors import DataError
+from foreknow.files import atomic_path
 from foreknow.simulate.blur import gaussian_blur
 
 _WINDOW = 160  # pixels that are looked at of a block
@@ -50,6 +53,30 @@ class SlideScale:
     def surface(self, top: int, left: int, height: int, width: int) -> Tensor:
         """The background of a window, (channels, height, width)."""
         return _window_of(self.background.surface, self.block, top, left, height, width) + self.offset[:, None, None]
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+        look = self.scale.look
+        told = {
+            "block": self.block,
+            "radius": self.scale.radius,
+            "look": None if look is None else [look.area, look.contrast],
+            "certificate": self.background.certificate,
+            "notices": list(self.background.notices),
+        }
+        arrays = (self.background.surface.numpy(), self.offset.numpy(), self.scale.noise.numpy())
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, surface=arrays[0], offset=arrays[1], noise=arrays[2], told=np.array(json.dumps(told)))
+
+    @classmethod
+    def load(cls, path: Path) -> SlideScale:
+        """What `save` wrote."""
+        with np.load(path, allow_pickle=False) as content:
+            told = json.loads(str(content["told"]))
+            surface, offset, noise = (torch.as_tensor(content[name]) for name in ("surface", "offset", "noise"))
+        look = None if told["look"] is None else NucleusLook(*told["look"])
+        background = FoundBackground(surface, told["certificate"], tuple(told["notices"]))
+        return cls(background, told["block"], offset, FieldScale(noise, told["radius"], look))
 
 
 def slide_scale(slide: Slide, settings: DetectSettings, finder: BackgroundFinder | None = None) -> SlideScale:
