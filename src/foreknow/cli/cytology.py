@@ -41,15 +41,20 @@ def detect(
     ] = None,
     overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Pass over images that have results already.")] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Tiles of a slide that are worked on at once.")] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", "-j", min=1, help="Tiles of a slide that are worked on at once, each by one CPU thread and about 1 GB."
+        ),
+    ] = 1,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each image.")] = True,
 ) -> None:
     """Find cells and nuclei, take the background away.
 
     FOLDER/NAME/ gets cells.tif and nuclei.tif (labels), mask.png, debris.png, without_background.png, background.png, cells.csv
-    (measurements), cells.geojson (QuPath), cells.roi.zip (ImageJ), cells.png (single cells), overlay.png, summary.json and
-    report.html; with several images also FOLDER/summary.csv. Nothing is to be tuned: thresholds follow from the noise of the
-    background. A screening aid and a means of research, not a diagnosis.
+    and nuclei.csv (measurements), cells.geojson and nuclei.geojson (QuPath), cells.roi.zip (ImageJ), cells.png (single cells),
+    overlay.png, summary.json and report.html; with several images also FOLDER/summary.csv. Nothing is to be tuned: thresholds
+    follow from the noise of the background. A screening aid and a means of research, not a diagnosis.
     """
     from foreknow.cli.show import console, progress_bar, table  # noqa: PLC0415
     from foreknow.files import display_name  # noqa: PLC0415

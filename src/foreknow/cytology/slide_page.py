@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foreknow.cytology.measure import CellRow
 from foreknow.cytology.pictures import encode_png
 from foreknow.cytology.report_page import histograms
-from foreknow.cytology.results import DISCLAIMER, GEOJSON, REPORT, TABLE
+from foreknow.cytology.results import DISCLAIMER, GEOJSON, NUCLEUS_GEOJSON, NUCLEUS_TABLE, REPORT, TABLE
 from foreknow.files import write_text_atomic
 from foreknow.report import Facts, Figure, Notice, Picture, Report, Section, Text
 
@@ -31,6 +31,7 @@ def write_slide_report(
             {
                 "cells": summary["cells"],
                 "with a nucleus": summary["cells_with_nucleus"],
+                "nuclei": summary["nuclei"],
                 "covered, %": 100 * summary["covered"],
                 f"median area, {summary['area_unit']}": summary["median_cell_area"],
                 "median nucleus / cytoplasm": summary["median_nucleus_cytoplasm_ratio"],
@@ -38,7 +39,7 @@ def write_slide_report(
             },
             tiles=True,
         ),
-        Text(f"All cells are in {TABLE}; {GEOJSON} shows them in QuPath."),
+        Text(f"All cells are in {TABLE}, all nuclei in {NUCLEUS_TABLE}; {GEOJSON} and {NUCLEUS_GEOJSON} show them in QuPath."),
     )
     pictures = Section("Slide", Picture(encode_png(overview), "The slide with cells in colour", "Cells in pink."))
     gallery = Section("Single cells")
