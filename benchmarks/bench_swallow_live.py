@@ -22,8 +22,8 @@ _CAMERA = (480, 640)
 _NOTES = [
     """One simulated trial of the normal level (160 x 160 pixels of 0.85 mm), alone and in the middle of a picture of 640 x 480
     in which nothing else is seen, delivered by a thread at 30 frames a second of the clock to the live test (neck found,
-    1 s of countdown, the test), with four frames that may wait; one thread of torch. Lost: frames that came while four
-    waited. Delay: from the moment a frame was due to the end of its computing, by the clock, after the neck was found.
+    1 s of countdown, the test), with twelve frames that may wait; one thread of torch. Lost: frames that came while
+    twelve waited. Delay: from the moment a frame was due to the end of its computing, by the clock, after the neck was found.
     Computing: processor time a frame of the thread that computes. Finding: by the clock, of the frame with which the neck
     is found and the 15 frames before it are followed.""",
     "Late: seconds by the frames' time stamps from true peaks to announcements, median and largest; the delay above comes on top.",

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from foreknow.cli.app import app
-from foreknow.cli.swallow_live import waveform_rows
+from foreknow.cli.swallow_live import big_number, waveform_rows
 from foreknow.errors import DataError, InputFileError, ParameterError
 from foreknow.files.depth import DepthVideo, read_depth, write_depth
 from foreknow.learn import Description
@@ -416,6 +416,14 @@ def test_the_terminal_shows_a_waveform():
     assert {len(row) for row in rows} == {82}
     assert any("█" in row for row in rows)
     assert waveform_rows(()) == [" " * 82] * 6
+
+
+def test_the_count_is_shown_big():
+    rows = big_number(10)
+    assert len(rows) == 5
+    assert {len(row) for row in rows} == {14}
+    assert rows[0] != rows[1]
+    assert len({tuple(big_number(digit)) for digit in range(10)}) == 10
 
 
 def test_live_replays_a_recording(recording, tmp_path):

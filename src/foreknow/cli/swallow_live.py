@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 _BARS = " ▁▂▃▄▅▆▇█"
 _ROWS, _TOP_MM = 6, 26.0
 _VIEWS = 10  # a second
+_WIDTH = 82  # characters
+_INK = str.maketrans({"#": "██", ".": "  "})
+_DIGITS = (
+    "### #.# #.# #.# ###", ".#. ##. .#. .#. ###", "### ..# ### #.. ###", "### ..# ### ..# ###", "#.# #.# ### ..# ..#",
+    "### #.. ### ..# ###", "### #.. ### #.# ###", "### ..# ..# ..# ..#", "### #.# ### #.# ###", "### #.# ### ..# ###",
+)  # fmt: skip
 
 
 def live(
@@ -43,7 +49,8 @@ def live(
     """Run the repetitive saliva swallowing test before a RealSense depth camera: countdown, waveform, count.
 
     The neck is found by itself; it should be seen from 0.35 to 0.7 m, the chin a little up. Each swallow is announced within half a
-    second of its peak. Nothing is kept without -o, and no picture with it. A screening aid, not a diagnosis.
+    second of its peak, and settled when its whole course was seen: the count may be put right then. Nothing is kept without -o, and
+    no picture with it. A screening aid, not a diagnosis.
     """
     from rich.live import Live  # noqa: PLC0415
 
@@ -76,12 +83,11 @@ def live(
             pipeline = stack.enter_context(RealSensePipeline())
             camera, source = pipeline.intrinsics, pipeline
         test, frames = LiveTest(camera, chosen, settings, countdown), Paced(source, wait=replay is not None)
-        shown, view = 0, stack.enter_context(Live(console=screen, refresh_per_second=_VIEWS, transient=True))
+        view = stack.enter_context(Live(console=screen, refresh_per_second=_VIEWS, transient=True))
         for state in test.run(frames, lambda: frames.dropped):
             view.update(_view(state))
-            if beep and state.count > shown and screen.is_terminal:
+            if beep and state.found and screen.is_terminal:
                 screen.bell()
-            shown = state.count
         if beep and screen.is_terminal:
             screen.bell()
         result = test.result()
@@ -108,18 +114,24 @@ def _view(state: LiveState) -> RenderableType:
 
     left = "" if state.left is None else f"{state.left:4.0f} s"
     head = Text(f"{state.phase.value}   {left}", style="bold")
-    count = Text(f"  {state.count}  ", style="bold white on blue")
-    count.append(" swallows", style="none")
+    count = Text("\n".join(big_number(state.count)), style="bold")
+    count.append("  swallows")
     wave = Text("\n".join(waveform_rows(state.lift)), style="cyan")
+    axis = Text("-10 s" + "now".rjust(_WIDTH - 5), style="dim")
     distance = "–" if state.distance is None else f"{state.distance / 10:.0f} cm"
     quality = (
         f"distance {distance}   neck seen {100 * state.share:.0f} %   moved {state.shift:.0f} mm   {state.computing:.0f} ms a frame"
     )
     style = "red" if state.share < 0.5 or state.shift > 30 else "green"
-    return Panel(Group(head, count, wave, Text(quality, style=style)), title="saliva swallowing test", width=88)
+    return Panel(Group(head, count, wave, axis, Text(quality, style=style)), title="saliva swallowing test", width=88)
 
 
-def waveform_rows(lift: tuple[float, ...], width: int = 82) -> list[str]:
+def big_number(value: int) -> list[str]:
+    """A number of 0 or more as five rows of block characters, to be read from some steps away."""
+    return ["  ".join(_DIGITS[int(digit)].split()[row] for digit in str(value)).translate(_INK) for row in range(5)]
+
+
+def waveform_rows(lift: tuple[float, ...], width: int = _WIDTH) -> list[str]:
     """The last ten seconds of the waveform as rows of block characters, the highest first."""
     values = list(lift[-300:])
     group = max(1, 300 // width)

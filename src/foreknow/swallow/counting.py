@@ -221,6 +221,14 @@ def count_table(
     return reader
 
 
+def _evened(lift: Sequence[float]) -> Tensor:
+    """The waveform less the ripple that comes of every other frame's being read with one frame more of future."""
+    if len(lift) < 3:
+        return torch.tensor(lift)
+    course = torch.tensor([lift[0], *lift, lift[-1]])
+    return (course[:-2] + 2 * course[1:-1] + course[2:]) / 4
+
+
 def result_of(reader: WindowReader, features: Sequence[Features], stream: FeatureStream, settings: CountSettings) -> CountResult:
     """All that is to be said of a recording."""
     decisions = reader.settled
@@ -231,7 +239,7 @@ def result_of(reader: WindowReader, features: Sequence[Features], stream: Featur
         swallows=swallows,
         others=decisions.others(),
         seconds=torch.tensor(decisions.seconds[: len(decisions.lift)], dtype=torch.float64),
-        lift=torch.tensor(decisions.lift),
+        lift=_evened(decisions.lift),
         chance=torch.tensor([decisions.calibration.chance(logit) for logit in decisions.logits]),
         quality=quality,
         verdict=verdict_of(swallows, problems, settings),

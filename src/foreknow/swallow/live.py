@@ -23,7 +23,7 @@ Frames = Iterable[tuple[Tensor, float]]
 
 _TAIL = 1.6  # seconds after the test in which its last swallow is still decided on
 _SHOWN = 300  # moments of the waveform in a state
-_WAITING = 4  # frames that may wait for the engine
+_WAITING = 12  # frames that may wait for the engine: more than come while it finds the neck
 
 
 class Phase(Enum):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from foreknow.errors import ForeknowError
 from foreknow.swallow.counting import CountResult
 from foreknow.swallow.simulate.events import Kind
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_USUAL_MM = 26.0  # the least height of the axis, so that weak swallows look weak
 INK, LINE, MARK = "#1b2430", "#0072B2", "#D55E00"
 KIND_COLOURS = {
     Kind.ABORTED: "#56B4E9",
@@ -53,7 +52,7 @@ def draw_waveform(axes: Axes, result: CountResult) -> None:
     settings = result.settings
     begin, end = settings.start, settings.start + settings.seconds
     last = float(seconds[-1]) if len(seconds) else end
-    top = max(12.0, 1.25 * float(lift.max()) if len(lift) else 0.0)
+    top = max(_USUAL_MM, 1.2 * float(lift.max()) if len(lift) else 0.0)
     axes.axvspan(begin, end, color="#eef3f8", zorder=0)
     axes.axhline(0, color="#c8d0d8", linewidth=0.8, zorder=1)
     axes.plot(seconds, lift, color=LINE, linewidth=1.5, zorder=3)
@@ -61,13 +60,14 @@ def draw_waveform(axes: Axes, result: CountResult) -> None:
     for swallow in result.swallows:
         inside = begin <= swallow.peak <= end
         number += inside
-        height = float(np.interp(swallow.peak, seconds, lift)) if len(seconds) else 0.0
+        during = lift[(seconds >= swallow.onset) & (seconds <= swallow.end)]
+        height = float(during.max(initial=0.0)) + 0.03 * top  # above the waveform, not in it
         colour = MARK if inside else "#8a97a5"
         axes.axvspan(swallow.onset, swallow.end, color=colour, alpha=0.13, linewidth=0, zorder=1)
         axes.plot([swallow.peak], [height], marker="v", color=colour, markersize=6, zorder=4)
         label = f"{number}" if inside else "–"
         label += "?" if swallow.confidence < 0.8 else ""
-        axes.annotate(label, (swallow.peak, height), (0, 6), textcoords="offset points", ha="center", fontsize=10, color=colour)
+        axes.annotate(label, (swallow.peak, height), (0, 5), textcoords="offset points", ha="center", fontsize=10, color=colour)
     axes.set_xlim(0, max(last, min(end, last + 1)))
     axes.set_ylim(min(-4.0, 1.1 * float(lift.min()) if len(lift) else 0.0), top)
     axes.set_ylabel("larynx up, mm (estimate)", fontsize=9, color=INK)
@@ -86,7 +86,7 @@ def draw_others(axes: Axes, result: CountResult) -> None:
     axes.set_ylim(-0.5, 0.5)
     axes.set_yticks([])
     axes.set_ylabel("other", fontsize=8, rotation=0, ha="right", va="center", color=INK)
-    axes.set_xlabel("seconds", fontsize=9, color=INK)
+    axes.set_xlabel("seconds", fontsize=9, color=INK, loc="right")
     _plain(axes)
 
 

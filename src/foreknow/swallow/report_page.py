@@ -38,7 +38,7 @@ def count_report(result: RecordingResult) -> Report:
         first.add(Notice(result.notices))
     tiles: dict[str, str | int | float | bool | None] = {
         f"swallows in {count.settings.seconds:g} s": verdict.count,
-        f"fewer than {verdict.cutoff}": "invalid test" if verdict.suspect is None else ("suspect" if verdict.suspect else "no"),
+        f"cut-off {verdict.cutoff}": verdict.words(),
         "unsure": verdict.unsure,
     }
     first.add(Facts(tiles, tiles=True), Text(verdict.sentence(), strong=True), Text(DISCLAIMER))
@@ -131,14 +131,13 @@ def count_sheet(result: RecordingResult) -> MatplotlibFigure:
     figure.text(0.08, 0.932, f"{result.name} · foreknow {version('foreknow')} · from depth video", fontsize=9, color="#5b6875")
     figure.text(0.08, 0.86, str(verdict.count), fontsize=44, color=INK, weight="bold")
     figure.text(0.20, 0.888, f"swallows in {count.settings.seconds:g} s", fontsize=13, color=INK)
-    few = "suspect" if verdict.suspect else "no"
-    words = "invalid test" if verdict.suspect is None else f"fewer than {verdict.cutoff}: {few}"
-    figure.text(0.20, 0.864, words, fontsize=13, color="#b42318" if verdict.suspect is not False else INK, weight="bold")
+    figure.text(0.20, 0.864, verdict.words(), fontsize=13, color="#b42318" if verdict.suspect is not False else INK, weight="bold")
     lines = [*(f"{problem}." for problem in verdict.problems), *result.notices][:4]
     for place, line in enumerate(lines):
         figure.text(0.08, 0.835 - 0.016 * place, line[:125], fontsize=8, color="#b42318")
-    draw_waveform(axes := figure.add_axes((0.10, 0.565, 0.84, 0.19)), count)
-    axes.set_xlabel("")
+    height = 0.255 - 0.016 * len(lines)
+    draw_waveform(axes := figure.add_axes((0.10, 0.565, 0.84, height)), count)
+    axes.tick_params(labelbottom=False)
     draw_others(figure.add_axes((0.10, 0.515, 0.84, 0.025), sharex=axes), count)
     _sheet_table(figure, result)
     facts = (
@@ -177,3 +176,6 @@ def _sheet_table(figure: MatplotlibFigure, result: RecordingResult) -> None:
     table.auto_set_font_size(False)
     table.set_fontsize(9)
     table.scale(1, 1.25)
+    for cell in (table[0, place] for place in range(len(columns))):
+        cell.get_text().set_horizontalalignment("right")
+        cell.get_text().set_fontweight("bold")

@@ -35,14 +35,19 @@ class Verdict:
         """Whether there were fewer swallows than the cut-off; None for an invalid test."""
         return self.count < self.cutoff if self.valid else None
 
+    def words(self) -> str:
+        """The result in a few words."""
+        if self.suspect is None:
+            return "invalid test"
+        return f"fewer than {self.cutoff}: suspect" if self.suspect else f"{self.cutoff} or more: not suspect"
+
     def sentence(self) -> str:
         """The result in one sentence."""
         if not self.valid:
             return f"Invalid test: {'; '.join(self.problems)}."
         number = f"{self.count} swallow{'' if self.count == 1 else 's'}"
-        verdict = f"fewer than {self.cutoff}: suspect" if self.suspect else f"{self.cutoff} or more: not suspect"
         doubt = f" ({self.unsure} of them unsure)" if self.unsure else ""
-        return f"{number}{doubt}, {verdict}."
+        return f"{number}{doubt}, {self.words()}."
 
 
 def verdict_of(swallows: Sequence[SwallowEvent], problems: tuple[str, ...], settings: CountSettings) -> Verdict:
