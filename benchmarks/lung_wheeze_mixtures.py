@@ -134,5 +134,5 @@ def ratios(estimate: Tensor, wheezes: Tensor, breath: Tensor) -> tuple[float, fl
 
 
 def _decibel(signal: NDArray[np.float64], noise: NDArray[np.float64]) -> float:
-    """Between -50 and 50, so that a mean can be taken over parts in which there is nothing."""
-    return float(np.clip(10 * np.log10((signal @ signal + 1e-30) / (noise @ noise + 1e-30)), -50, 50)) if signal.any() else -50.0
+    """Between -30 and 50, so that a mean can be taken over parts in which there is nothing."""
+    return float(np.clip(10 * np.log10((signal @ signal + 1e-30) / (noise @ noise + 1e-30)), -30, 50)) if signal.any() else -30.0

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from foreknow.errors import ParameterError
+from foreknow.files import Encoding, read_audio, write_audio
+from foreknow.lung import SeparationSettings, WheezeSettings, separate, separate_file
 from foreknow.lung.nuisance import NuisanceSeparator
 from foreknow.lung.nuisance_stream import NuisanceStream, separate_nuisance
 from foreknow.lung.simulate import STRIDOR, WHEEZE, NuisanceSettings, SimulationSettings, simulate_recording
@@ -75,6 +77,39 @@ def test_every_rate_gives_as_many_samples(rate):
     rest, nuisance = separate_nuisance(recording, rate)
     assert rest.shape == nuisance.shape == recording.shape
     assert rest.dtype == recording.dtype
+
+
+@pytest.mark.parametrize("wheezes", [None, WheezeSettings(model="classical", iterations=2)])
+def test_nuisance_is_a_part_of_its_own_in_files_that_sum_to_the_recording(tmp_path, wheezes):
+    drawn = draw(3, nuisance=NuisanceSettings(handling=15.0, handling_db=(12, 20))).recording[: 9 * RATE]
+    stored = Encoding.PCM_16.quantise(0.5 * drawn / drawn.abs().max())
+    write_audio(tmp_path / "a.wav", stored, RATE, Encoding.PCM_16)
+    settings = SeparationSettings(nuisance=True, wheezes=wheezes)
+    result = separate_file(tmp_path / "a.wav", tmp_path / "out", settings, report=wheezes is None)
+    names = ["crackles.wav", "breath.wav", "nuisance.wav", *([] if wheezes is None else ["wheezes.wav"])]
+    assert {path.name for path in result.folder.glob("*.wav")} == set(names)
+    parts = {name: read_audio(result.folder / name).samples for name in names}
+    assert torch.equal(sum(parts.values()), stored)
+    found = separate(stored, RATE, settings)
+    torch.testing.assert_close(found.breath + found.crackles + found.wheezes + found.nuisance, stored, rtol=0, atol=1e-12)
+    assert float((found.nuisance - parts["nuisance.wav"]).abs().max()) < 2 / 2**15
+    if wheezes is None:
+        assert "nuisance.wav" in (result.folder / "report.html").read_text(encoding="utf-8")
+        again = separate_file(tmp_path / "a.wav", tmp_path / "out", overwrite=True, report=False)
+        assert not (again.folder / "nuisance.wav").exists()
+
+
+def test_less_of_a_rub_lands_among_the_crackles_if_it_is_taken_out_first():
+    """Not all of it: what a rub leaves may still be counted as crackles."""
+    settings = NuisanceSettings(handling=12.0, voice=0, clicks=0, handling_db=(15, 20))
+    energies = {True: 0.0, False: 0.0}
+    for seed in range(6, 9):
+        drawn = draw(seed, nuisance=settings, crackles=())
+        assert drawn.disturbances
+        for first in energies:
+            found = separate(drawn.recording, RATE, SeparationSettings(nuisance=first))
+            energies[first] += float(found.crackles.square().sum())
+    assert energies[True] < 0.9 * energies[False]
 
 
 def test_silence_and_constants_stay_finite():

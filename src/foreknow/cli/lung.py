@@ -7,6 +7,7 @@ import typer
 
 from foreknow.cli.exits import end_batch, say_error
 from foreknow.cli.extras import require_extra
+from foreknow.cli.lung_live import live
 from foreknow.cli.lung_train import train
 from foreknow.cli.options import Device, Jobs, Output, Overwrite, Seed, check_device, check_output
 
@@ -33,11 +34,14 @@ def separate(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="What finds crackles: unrolled, classical (slow, certified), or a folder of lung train.",
+            help="What finds crackles and wheezes: unrolled, classical (slow, certified), or a folder of lung train.",
         ),
     ] = "unrolled",
     wheezes: Annotated[
         bool, typer.Option("--wheezes", help="Separate wheezes, rhonchi and stridor too: wheezes.wav, a third part.")
+    ] = False,
+    nuisance: Annotated[
+        bool, typer.Option("--nuisance", help="Take out heart, handling and voices first: nuisance.wav, a part of its own.")
     ] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each recording.")] = True,
     jobs: Jobs = 0,
@@ -56,19 +60,20 @@ def separate(
     from foreknow.cli.show import console, table  # noqa: PLC0415
     from foreknow.files import display_name, parse_channel  # noqa: PLC0415
     from foreknow.lung.batch import find_recordings, separate_many  # noqa: PLC0415
-    from foreknow.lung.crackle_model import model_label  # noqa: PLC0415
+    from foreknow.lung.crackle_model import CLASSICAL, model_label  # noqa: PLC0415
     from foreknow.lung.settings import SeparationSettings  # noqa: PLC0415
     from foreknow.lung.wheeze_settings import WheezeSettings  # noqa: PLC0415
 
     require_extra("lung")
     choice, place = parse_channel(channel), check_device(device)
     model_label(model)  # says what is wrong with it before any work
-    settings = SeparationSettings(crackle_model=model)
+    settings = SeparationSettings(crackle_model=model, nuisance=nuisance)
     if minimum_level is not None:
         settings = replace(settings, minimum_level_db=minimum_level)
     if wheezes:
         own = Path(model) / "wheezes"  # what foreknow lung train --wheezes wrote
-        settings = replace(settings, wheezes=WheezeSettings(model=str(own)) if own.is_dir() else WheezeSettings())
+        chosen = WheezeSettings(model=str(own)) if own.is_dir() else WheezeSettings()
+        settings = replace(settings, wheezes=replace(chosen, model=CLASSICAL) if model == CLASSICAL else chosen)
     lengths = lengths_of(find_recordings(recordings, output))
     check_output(output)
     with show_progress(lengths) as watch:
@@ -130,6 +135,7 @@ def features(
 
 
 app.command()(train)
+app.command()(live)
 
 
 @app.command()

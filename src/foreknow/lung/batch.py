@@ -11,7 +11,7 @@ from foreknow.files.batch import TABLE
 from foreknow.files.summary import require_no_results
 from foreknow.files.table import csv_of_records
 from foreknow.files.workers import run_tasks
-from foreknow.lung.results import BREATH, CRACKLES, WHEEZES, RecordingResult, existing_results, read_summary
+from foreknow.lung.results import BREATH, PARTS, RecordingResult, existing_results, read_summary
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.task import Failure, Outcome, Task
 
@@ -119,7 +119,7 @@ def find_recordings(paths: Sequence[str | Path], out_dir: Path) -> list[InputFil
 
 
 def _is_part(path: Path) -> bool:
-    return path.name in {CRACKLES, BREATH, WHEEZES} and read_summary(path.parent) is not None
+    return path.name in {BREATH, *PARTS} and read_summary(path.parent) is not None
 
 
 def _write_table(out: Path, failures: tuple[Failure, ...]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from foreknow.errors import DataError, ShapeError
 from foreknow.lung.events import Crackle
-from foreknow.lung.part_stream import PartStream
+from foreknow.lung.part_stream import CRACKLES, NUISANCE, WHEEZES, PartStream
 from foreknow.lung.respiration import Respiration
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.wheeze_table import with_phase
@@ -25,15 +25,16 @@ Samples = Tensor | NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Separation:
-    """A recording in two parts.
+    """A recording in parts, which sum to it.
 
     Attributes:
         crackles: the crackle part, (n,), of the dtype of the recording, on the CPU.
-        breath: recording minus crackles and wheezes, (n,).
+        breath: recording minus all other parts, (n,).
         events: the crackles in order of time.
         respiration: the breaths, as far as loudness tells.
         wheezes: the wheeze part, (n,), zero if wheezes were not sought.
         wheeze_events: the wheezes in order of onset.
+        nuisance: what is no lung sound, (n,), zero if it was not sought.
     """
 
     crackles: Tensor
@@ -42,6 +43,7 @@ class Separation:
     respiration: Respiration = field(default_factory=Respiration)
     wheezes: Tensor = field(default_factory=lambda: torch.zeros(0))
     wheeze_events: tuple[Wheeze, ...] = ()
+    nuisance: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
 def separate(
@@ -76,12 +78,16 @@ def separate(
         chosen = settings or SeparationSettings()
         stream = PartStream(chosen, rate, device)
         blocks = signal.detach().to(device="cpu", dtype=torch.float64).split(_BLOCK)
-        parts = [*(stream.push(block)[1:] for block in blocks), stream.finish()[1:]]
-        crackles, wheezes = (torch.cat(pieces).to(signal.dtype) for pieces in zip(*parts, strict=True))
+        pieces = [*(stream.push(block).parts for block in blocks), stream.finish().parts]
+        parts = {name: torch.cat([piece[name] for piece in pieces]).to(signal.dtype) for name in stream.names}
     respiration, found = stream.respiration, () if stream.wheezes is None else stream.wheezes.events
     events = with_phase(found, respiration, chosen.wheezes) if chosen.wheezes is not None else ()
-    breath = signal.detach().cpu() - crackles - wheezes
-    return Separation(crackles.clone(), breath, stream.crackles.events, respiration, wheezes, events)
+    recording = signal.detach().cpu()
+    nothing = torch.zeros_like(recording)
+    wheezes, nuisance = (parts.get(name, nothing) for name in (WHEEZES, NUISANCE))
+    crackles = parts[CRACKLES]
+    breath = recording - crackles - wheezes - nuisance
+    return Separation(crackles, breath, stream.crackles.events, respiration, wheezes, events, nuisance)
 
 
 def separate_batch(

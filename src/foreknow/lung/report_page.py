@@ -14,7 +14,7 @@ from foreknow.lung.breath_table import count_by_breath
 from foreknow.lung.crackle_model import settings_as_json
 from foreknow.lung.events import Crackle
 from foreknow.lung.respiration import RELIABLE
-from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FUNDAMENTALS, REPORT, WHEEZES, RecordingResult
+from foreknow.lung.results import BREATH, CRACKLES, EVENTS, FUNDAMENTALS, NUISANCE, REPORT, WHEEZES, RecordingResult
 from foreknow.lung.wheeze_table import count_wheezes
 from foreknow.report import Audio, Block, Facts, Figure, Listen, Notice, Report, Section, Table, Text
 from foreknow.report.sound import Mark, Track, close_figure, sound_figure
@@ -47,6 +47,7 @@ class _Excerpt:
     crackles: Tensor
     breath: Tensor
     wheezes: Tensor | None
+    nuisance: Tensor | None
 
     def holds(self, crackle: Crackle) -> bool:
         return self.start <= crackle.onset < self.end
@@ -141,6 +142,8 @@ def _sounds(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -> 
     sounds = [("recording", excerpt.recording, ""), ("crackles", excerpt.crackles, CRACKLES), ("breath", excerpt.breath, BREATH)]
     if excerpt.wheezes is not None:
         sounds.insert(2, ("wheezes", excerpt.wheezes, WHEEZES))
+    if excerpt.nuisance is not None:
+        sounds.append(("nuisance", excerpt.nuisance, NUISANCE))
     if truth is not None:
         sounds.insert(2, ("crackles, truth", _cut(truth.crackles, result.rate, excerpt), ""))
     marks = [*_marks(result.crackles, excerpt, ""), *([] if excerpt.wheezes is None else _wheeze_marks(result, excerpt))]
@@ -157,6 +160,8 @@ def _pictures(result: RecordingResult, excerpt: _Excerpt, truth: Truth | None) -
     tracks = [Track("recording", excerpt.recording), Track("crackles", excerpt.crackles, found), Track("breath", excerpt.breath)]
     if excerpt.wheezes is not None:
         tracks.insert(2, Track("wheezes", excerpt.wheezes, _wheeze_marks(result, excerpt)))
+    if excerpt.nuisance is not None:
+        tracks.append(Track("nuisance", excerpt.nuisance))
     if truth is not None:
         marks = _marks(truth.events, excerpt, "true, ")
         tracks.insert(2, Track("crackles, truth", _cut(truth.crackles, result.rate, excerpt), marks))
@@ -227,7 +232,8 @@ def _making(result: RecordingResult) -> Section:
         },
         **{name: value for name, value in result.convergence.items() if isinstance(value, (int, float, str))},
     }
-    parts = " + ".join([CRACKLES, BREATH] if result.wheezes is None else [CRACKLES, WHEEZES, BREATH])
+    others = [*([] if result.wheezes is None else [WHEEZES]), *([NUISANCE] if result.settings.nuisance else [])]
+    parts = " + ".join([CRACKLES, *others, BREATH])
     blocks: list[Block] = [Facts(facts)]
     if result.formula:
         blocks.append(Text(f"Model: {result.formula}"))
@@ -242,8 +248,11 @@ def _read_excerpt(result: RecordingResult, folder: Path) -> _Excerpt:
         end = start + _EXCERPT
     crackles, breath = (_read(folder / name, start, end) for name in (CRACKLES, BREATH))
     wheezes = None if result.wheezes is None else _read(folder / WHEEZES, start, end)
-    recording = crackles + breath if wheezes is None else crackles + breath + wheezes
-    return _Excerpt(start, end, recording, crackles, breath, wheezes)
+    nuisance = _read(folder / NUISANCE, start, end) if result.settings.nuisance else None
+    recording = crackles + breath
+    for part in (wheezes, nuisance):
+        recording = recording if part is None else recording + part
+    return _Excerpt(start, end, recording, crackles, breath, wheezes, nuisance)
 
 
 def _densest(crackles: Sequence[Crackle], seconds: float) -> float:

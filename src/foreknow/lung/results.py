@@ -32,7 +32,10 @@ BREATHS, RAVEN = "breaths.csv", "raven.txt"
 WHEEZES, FUNDAMENTALS = "wheezes.wav", "fundamentals.csv"
 REPORT = "report.html"
 FILES = (CRACKLES, BREATH, EVENTS, BREATHS, LABELS, RAVEN, SUMMARY, REPORT)
+NUISANCE = "nuisance.wav"
+PARTS = (NUISANCE, CRACKLES, WHEEZES)  # in the order in which they are taken out; breath sound is what they leave
 WHEEZE_FILES = (WHEEZES, FUNDAMENTALS)  # only where wheezes are sought
+OPTIONAL_FILES = (*WHEEZE_FILES, NUISANCE)
 FEATURES = ("peak_s", "idw_ms", "2cd_ms", "ldw_ms", "polarity", "amplitude", "energy", "level_db")
 TOOL = "foreknow lung separate"
 DISCLAIMER = "A screening aid, not a diagnosis: counts depend on the recorder, the place and the noise; listen to the parts."
@@ -173,7 +176,7 @@ def crackle_events(crackles: Sequence[Crackle], respiration: Respiration | None 
 
 def existing_results(folder: Path) -> list[str]:
     """The names of results that are in ``folder``."""
-    return [name for name in (*FILES, *WHEEZE_FILES) if (folder / name).exists()]
+    return [name for name in (*FILES, *OPTIONAL_FILES) if (folder / name).exists()]
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from foreknow.files import (
     AudioReader,
@@ -23,11 +22,11 @@ from foreknow.files import (
 from foreknow.files.staging import staged_folder
 from foreknow.files.summary import require_no_results
 from foreknow.lung.exact_parts import encoding_of_parts, store_parts
-from foreknow.lung.part_stream import PartStream
+from foreknow.lung.part_stream import Parts, PartStream
 from foreknow.lung.quality import LungMeter, LungQuality
 from foreknow.lung.recording import MINIMUM_SECONDS
 from foreknow.lung.respiration import Respiration
-from foreknow.lung.results import BREATH, CRACKLES, REPORT, WHEEZE_FILES, WHEEZES, RecordingResult, existing_results
+from foreknow.lung.results import BREATH, NUISANCE, OPTIONAL_FILES, REPORT, WHEEZE_FILES, RecordingResult, existing_results
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.wheeze_table import with_phase
 from foreknow.threads import one_thread
@@ -54,8 +53,8 @@ def separate_file(
 
     Writes ``out_dir/name/``: crackles.wav and breath.wav (same rate and bit depth as the recording; they sum to it exactly where it
     is stored as integers), events.csv, breaths.csv, labels.txt (Audacity), raven.txt, summary.json and report.html. They appear
-    together when all is done. Where ``settings.wheezes`` is set, wheezes.wav is a third part, and fundamentals.csv holds their
-    course.
+    together when all is done. Where ``settings.wheezes`` is set, wheezes.wav is a part too, and fundamentals.csv holds their
+    course; where ``settings.nuisance`` is set, nuisance.wav is.
 
     Args:
         path: the recording.
@@ -121,8 +120,9 @@ def separate_file(
         result.write_tables(staging)
     if not report:
         (folder / REPORT).unlink(missing_ok=True)  # that of an earlier run shows other results
-    if wheezes is None:
-        for stale in WHEEZE_FILES:
+    unwanted = {*(WHEEZE_FILES if wheezes is None else ()), *(() if settings.nuisance else (NUISANCE,))}
+    for stale in OPTIONAL_FILES:
+        if stale in unwanted:
             (folder / stale).unlink(missing_ok=True)
     return result
 
@@ -133,26 +133,23 @@ def _write_parts(
     encoding, rate = encoding_of_parts(reader.info.encoding), reader.rate
     meter, lung_meter = SignalMeter(rate), LungMeter(rate)
     with ExitStack() as stack:
-        names = (CRACKLES, BREATH) if stream.wheezes is None else (CRACKLES, BREATH, WHEEZES)
+        names = [f"{name}.wav" for name in stream.names] + [BREATH]
         files = [stack.enter_context(AudioWriter(folder / name, rate, encoding=encoding)) for name in names]
-        crackle_file = files[0]
 
-        def write(recording: Tensor, crackles: Tensor, wheezes: Tensor) -> None:
-            stored, breath = store_parts(recording, crackles, encoding)
-            parts = [stored, breath]
-            if stream.wheezes is not None:
-                tones, breath = store_parts(breath, wheezes, encoding)
-                parts = [stored, breath, tones]
-            for file, part in zip(files, parts, strict=True):
-                file.write(part)
+        def write(piece: Parts) -> None:
+            left = piece.recording
+            for file, part in zip(files, piece.parts.values(), strict=False):
+                stored, left = store_parts(left, part, encoding)
+                file.write(stored)
+            files[-1].write(left)
             if progress is not None:
-                progress(crackle_file.frames / rate)
+                progress(files[-1].frames / rate)
 
         for block in reader.blocks(_BLOCK):
             meter.update(block)
             lung_meter.update(block)
-            write(*stream.push(block))
-        write(*stream.finish())
+            write(stream.push(block))
+        write(stream.finish())
     quality = meter.result()
     return quality, lung_meter.result(quality)
 

@@ -33,6 +33,7 @@ class SeparationSettings:
         burst_threshold: the same for `burst_times`, which count towards a score of a breath, not as crackles.
         event_width: standard deviation of that smoothing, seconds.
         minimum_level_db: report only crackles whose peak is this far above the local RMS of the breath sound, dB; None for all.
+        nuisance: whether what is no lung sound (heart, handling, voices) is taken out first, as a part of its own.
         wheezes: how wheezes are separated from what crackles leave; None if they are not sought and stay in the breath part.
     """
 
@@ -55,4 +56,5 @@ class SeparationSettings:
     burst_threshold: float = 1.0
     event_width: float = 0.0015
     minimum_level_db: float | None = None
+    nuisance: bool = False
     wheezes: WheezeSettings | None = None

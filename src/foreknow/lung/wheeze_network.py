@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from foreknow.errors import ParameterError
 from foreknow.inject.networks import UNet
+from foreknow.lung.lines import level_across
 from foreknow.operators import STFT
 
-_DEEPEST, _HIGHEST = -4.0, 6.0  # nepers about the level of a frame between which amplitudes are told
+_DEEPEST, _HIGHEST = -4.0, 6.0  # nepers about the level around between which amplitudes are told
+_AROUND = 240.0  # hertz in which the level around a coefficient is measured
 _CLOSED = -2.0  # before the sigmoid: the gate begins nearly closed
 
 
@@ -33,7 +35,7 @@ class WheezeNetworkSettings:
     size: int = 256
     hop: int = 64
     band: tuple[float, float] = (100.0, 1600.0)
-    filters: tuple[int, ...] = (8, 16, 32)
+    filters: tuple[int, ...] = (12, 24, 48)
     block: int = 2
 
     def __post_init__(self) -> None:
@@ -54,8 +56,9 @@ class WheezeNetworkSettings:
 class WheezeNetwork(nn.Module):
     r"""A gate for every short-time Fourier coefficient: m (C) C, 0 <= m <= 1, so that the phase of a tone does not matter.
 
-    The U-Net (`UNet`) sees the logarithm of the modulus over the level of its frame, the median over frequency. As its input has
-    neither phase nor unit, neither has what it learns, and what it emits is zero where the data are.
+    The U-Net (`UNet`) sees the logarithm of the modulus over the level of the breath sound around, the median over neighbouring
+    frequencies (`level_across`). As its input has neither phase nor unit, neither has what it learns, and what it emits is zero
+    where the data are.
 
     Args:
         settings: what it is built of.
@@ -64,6 +67,7 @@ class WheezeNetwork(nn.Module):
     def __init__(self, settings: WheezeNetworkSettings) -> None:
         super().__init__()
         self.settings = settings
+        self._around = 2 * round(0.5 * _AROUND * settings.size / settings.rate) + 1
         self.network = UNet(2, filters=settings.filters, block=settings.block)
 
     def forward(self, spectrum: Tensor) -> dict[str, Tensor]:
@@ -72,11 +76,9 @@ class WheezeNetwork(nn.Module):
 
     def gate(self, spectrum: Tensor) -> Tensor:
         """How much of each coefficient is a line, 0 to 1; (batch, bins, frames)."""
-        power = spectrum.real.square() + spectrum.imag.square()
-        level = power.median(dim=-2, keepdim=True).values
-        usual = level.mean(dim=-1, keepdim=True)
-        ratio = power / torch.maximum(level, 1e-2 * usual).clamp_min(torch.finfo(power.dtype).tiny)
-        seen = (0.5 * ratio.clamp_min(1e-12).log()).clamp(_DEEPEST, _HIGHEST)
+        modulus = spectrum.abs()
+        level = level_across(modulus, self._around).clamp_min(torch.finfo(modulus.dtype).tiny)
+        seen = (modulus / level).clamp_min(1e-12).log().clamp(_DEEPEST, _HIGHEST)
         return torch.sigmoid(self.network(seen.unsqueeze(1)).squeeze(1) + _CLOSED)
 
     def __str__(self) -> str:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import threshold
 
 from foreknow.lung.line_whitening import line_whitening
 from foreknow.lung.wheeze_network import WheezeNetwork
 from foreknow.lung.wheeze_separation import ENVELOPE, QUANTILE, window_samples
 from foreknow.lung.wheeze_settings import WheezeSettings
 
-_HALF = 0.4  # of the gate; what separates best on simulated windows, little better than a half
+_SHUT = 0.1  # a gate that is open by less is shut, so that where there is nothing, nothing comes out
 
 
 @dataclass
@@ -29,8 +30,8 @@ class WheezeNetworkReport:
 class NetworkWheezeSeparator:
     """Applies a `WheezeNetwork` to windows of a recording from which crackles have been taken.
 
-    The network has learned the solution of a problem whose sparsity shrinks what it keeps. As the support of that solution is what
-    it is good for, a coefficient is kept whole where the gate is open by more than half, and dropped elsewhere.
+    What the network has learned is where lines are, and how sure that is: the gate is near the probability that the model, in less
+    noise, would keep a coefficient whole, so that what it lets through is near the mean of what may be there.
 
     Args:
         network: trained.
@@ -64,5 +65,5 @@ class NetworkWheezeSeparator:
             spectrum = self._stft(whitening(scaled))
             kept = torch.zeros_like(spectrum)
             inside = spectrum[..., self._inside, :]
-            kept[..., self._inside, :] = inside * (self._network.gate(inside) > _HALF)
+            kept[..., self._inside, :] = inside * threshold(self._network.gate(inside), _SHUT, 0.0)
             return whitening.inverse(self._stft.adjoint(kept)) * peak

@@ -19,7 +19,7 @@ _PENALTY = 0.1
 _DUAL_STEPS = 20
 _LOOK_EVERY = 20  # steps between looks at the duality gap
 _NEVER = 1e3  # times the threshold outside of the band
-_SHARPNESS = 4
+_SHARPNESS = 12  # a line is there or not: what is half a line are the random peaks of breath
 ENVELOPE = 1.0  # seconds over which the envelope of breathing is measured
 QUANTILE = 0.25  # over time, of the breath sound's spectrum: a wheeze may take up to three quarters of a window
 
@@ -35,7 +35,7 @@ class WheezeSeparator:
 
     Sparse energy alone would take crackles and the random peaks of breath for wheezes. A wheeze is continuous in time: the weight k
     is small only where a line of at least ``settings.shortest`` goes through, judged by its weakest place p over the level around
-    (`path_opening`): k = level (k_1 + (k_0 - k_1) / (1 + (p / g)^4)). Given the weights the problem is convex, and its solution
+    (`path_opening`): k = level (k_1 + (k_0 - k_1) / (1 + (p / g)^12)). Given the weights the problem is convex, and its solution
     carries a duality gap.
 
     Args:

@@ -35,7 +35,7 @@ class WheezeSettings:
         ParameterError: if a number is out of range.
     """
 
-    model: str = "classical"
+    model: str = "unet"
     window: float = 8.192
     overlap: float = 0.125
     frame: float = 0.064
@@ -45,7 +45,7 @@ class WheezeSettings:
     highest: float = 1600.0
     threshold: float = 6.0
     threshold_within: float = 0.25
-    line_level: float = 1.5
+    line_level: float = 1.9
     event_level: float = 2.1
     rhonchus_below: float = 250.0
     stridor_above: float = 400.0

@@ -86,7 +86,8 @@ def find_wheezes(wheezes: Tensor, breath: Tensor, *, rate: float, settings: Whee
     if signal.shape[-1] < 8 * hop or not bool(signal.any()):
         return []
     stft = STFT(4 * hop, hop, signal.shape[-1])
-    lines = _lines(signal, stft, rate, settings)
+    # Lines are ratios of levels: single precision tells them as well, at half the time.
+    lines = _lines((signal / signal.abs().amax()).to(torch.float32), stft, rate, settings)
     centres = stft.times(rate).numpy()
     powers = [torch.cat((torch.zeros(1), part.double().square().cumsum(0))).numpy(force=True) for part in (wheezes, breath)]
     half = 0.5 * hop / rate
@@ -158,8 +159,8 @@ def _lines(signal: Tensor, stft: STFT, rate: float, settings: WheezeSettings) ->
     smooth, strength = line_strength(modulus, level, length)
     strength = strength.masked_fill(voiced_frames(signal, stft, rate), -torch.inf)
     ratio = modulus / level.clamp_min(torch.finfo(level.dtype).tiny)
-    spectrograms = strength.numpy(force=True), smooth.numpy(force=True), ratio.numpy(force=True)
-    found = peaks(*spectrograms, settings.event_level, band.numpy())
+    strengths, smoothed, ratios = (values.double().numpy(force=True) for values in (strength, smooth, ratio))
+    found = peaks(strengths, smoothed, ratios, settings.event_level, band.numpy())
     step = rate / stft.window.shape[0]
     return [
         _Line(np.asarray(line.frames, np.float64), step * np.asarray(line.places), float(np.mean(line.ratios)))

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from foreknow.lung.simulate.breath import phase_shape
@@ -113,22 +115,32 @@ def _divide(loudness: Tensor, bright: Tensor, form: CycleForm, shortest: int, lo
         error = error + 0.5 * dull.square().sum(1)
         prior = ((gain - usual) / _GAIN_SPREAD_DB).square() + _CYCLE_PENALTY + _LENGTH_WEIGHT * math.log(length / typical) ** 2
         cost[length, length:] = error + free * prior
-    ends = torch.arange(count + 1)
     most = min(longest, max(shortest, int(_MARGIN * count)))
-    margin = torch.where(ends < most, free * ends.to(torch.float64), infinite)  # frames before the first breath
-    best, back = margin.clone(), torch.zeros(count + 1, dtype=torch.long)
-    lengths = torch.arange(longest + 1)
-    for end in range(shortest, count + 1):
+    return _best_path(cost.numpy(), free, most)
+
+
+def _best_path(cost: NDArray[np.float64], free: float, most: int) -> tuple[int, ...]:
+    """The cheapest division into breaths, of whose ends at most so many frames may lie outside of it.
+
+    Args:
+        cost: of a breath by its length and its end, (lengths, frames + 1).
+        free: cost of a frame outside.
+        most: frames.
+    """
+    longest, count = cost.shape[0] - 1, cost.shape[1] - 1
+    ends = np.arange(count + 1)
+    best = np.where(ends < most, free * ends, np.inf)  # frames before the first breath
+    back = np.zeros(count + 1, np.int64)
+    for end in range(1, count + 1):
         reach = min(longest, end)
-        total = cost[: reach + 1, end] + best[end - lengths[: reach + 1]]
-        value, chosen = total.min(dim=0)
-        if float(value) < float(best[end]):
-            best[end], back[end] = value, chosen
-    after = best + free * (count - ends).to(torch.float64)
-    after[back == 0] = infinite
-    after[ends <= count - most] = infinite
-    path = [int(after.argmin()) if bool(after.isfinite().any()) else count]
-    while int(back[path[-1]]):
+        total = cost[: reach + 1, end] + best[end - reach : end + 1][::-1]
+        chosen = int(total.argmin())
+        if total[chosen] < best[end]:
+            best[end], back[end] = total[chosen], chosen
+    after = best + free * (count - ends)
+    after[(back == 0) | (ends <= count - most)] = np.inf
+    path = [int(after.argmin()) if np.isfinite(after).any() else count]
+    while back[path[-1]]:
         path.append(path[-1] - int(back[path[-1]]))
     return tuple(reversed(path)) if len(path) > 1 else (0, count)
 

@@ -20,13 +20,12 @@ from foreknow.simulate.fields import uniform
 SECONDS = 4.096
 _KINDS = (WHEEZE, WHEEZE, RHONCHUS, STRIDOR)
 _WITHOUT = 0.2  # share of windows without any
+_NOISE = 2.0  # levels of the breath sound that are added at most
 _CRACKLES = 0.25  # share of windows in which the crackles are left that others would have taken out
 
 
 def simulated_spectra(size: int, seed: int, settings: WheezeNetworkSettings) -> Examples:
-    """Simulated windows without their truth: spectra, and beside them what the declared model says of them (`injected_target`).
-
-    That is made of the spectra alone; nothing here says where a wheeze was drawn.
+    """Simulated windows without their truth, as `examples`; nothing here says where a wheeze was drawn.
 
     Args:
         size: windows.
@@ -34,14 +33,44 @@ def simulated_spectra(size: int, seed: int, settings: WheezeNetworkSettings) -> 
         settings: of the network.
     """
     generator = torch.Generator().manual_seed(seed)
-    return examples([draw_window(settings.rate, generator)[0] for _ in range(size)], settings)
+    return examples([draw_window(settings.rate, generator)[0] for _ in range(size)], settings, generator)
 
 
-def examples(windows: list[Tensor], settings: WheezeNetworkSettings) -> Examples:
-    """Windows of breath sound, (n,) each, as spectra (bins, frames), complex64, with `injected_target` by the name ``target``."""
-    pairs = [spectrum_and_weights(window, settings) for window in windows]
-    targets = torch.stack([injected_target(*pair) for pair in pairs])
-    return Examples(torch.stack([pair[0] for pair in pairs]), {TARGET: targets})
+def examples(windows: list[Tensor], settings: WheezeNetworkSettings, generator: torch.Generator) -> Examples:
+    """Windows of breath sound as spectra, and beside each what the declared model says of it, made of the spectrum alone.
+
+    The model says where lines are (`injected_target`); there a coefficient is meant to be kept whole, because its sparsity, which
+    shrinks what it keeps, is not what is to be learned. A window is shown twice: as it is, and in more breath sound, noise of the
+    spectrum and envelope of its own, with the lines that were found without. So the network learns to find in noise what the model
+    finds only in less of it (as a student in noise does: Xie, Luong, Hovy and Le 2020).
+
+    Args:
+        windows: (n,) each, of one length.
+        settings: of the network.
+        generator: of the noise.
+
+    Returns:
+        Spectra (bins, frames), complex64, with what is meant by the name ``target``.
+    """
+    spectra: list[Tensor] = []
+    targets: list[Tensor] = []
+    for window in windows:
+        spectrum, weights = spectrum_and_weights(window, settings)
+        lines = injected_target(spectrum, weights) != 0
+        noisy = spectrum_and_weights(_in_noise(window, settings, generator), settings)[0]
+        spectra += [spectrum, noisy]
+        targets += [lines * spectrum, lines * noisy]
+    return Examples(torch.stack(spectra), {TARGET: torch.stack(targets)})
+
+
+def _in_noise(window: Tensor, settings: WheezeNetworkSettings, generator: torch.Generator) -> Tensor:
+    """A window in more of its own breath sound: up to 7 dB more noise."""
+    stft = settings.stft(window.shape[-1])
+    signal = window.float() / window.abs().amax().clamp_min(1e-12).float()
+    whitening = line_whitening(signal, stft, ENVELOPE * settings.rate, settings.inside(), QUANTILE)
+    noise = torch.randn(signal.shape, generator=generator)
+    level = stft(noise).abs().square().mean().sqrt()  # of whitened breath sound it is 1
+    return signal + uniform((0.0, _NOISE), generator) * whitening.inverse(noise / level)
 
 
 def spectrum_and_weights(window: Tensor, settings: WheezeNetworkSettings) -> tuple[Tensor, Tensor]:

@@ -18,9 +18,9 @@ from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
 from foreknow.lung.wheeze_network_separation import NetworkWheezeSeparator
 from foreknow.lung.wheeze_settings import WheezeSettings
 
-TRAINING = Settings(epochs=16, batch_size=8, learning_rate=5e-3, clip_norm=1.0, checkpoint_seconds=20.0)
+TRAINING = Settings(epochs=12, batch_size=8, learning_rate=5e-3, clip_norm=1.0, checkpoint_seconds=20.0)
 ADAPTATION = Settings(epochs=6, batch_size=8, learning_rate=1e-3, clip_norm=1.0)
-WINDOWS = 304
+WINDOWS = 448
 LEAST_WINDOWS = 8
 _WORST_DB = 100.0  # for a part in which there is nothing
 _TRAINING_SEED, _VALIDATION_SEED, _TEST_SEED = 72_000, 73_000, 74_000
@@ -95,8 +95,9 @@ def adapt_wheezes(
         message = f"at least {LEAST_WINDOWS} windows that are not silent are needed to adapt to, but there are {len(audible)}"
         raise DataError(message)
     network = load_wheeze_network(start).requires_grad_(requires_grad=True)
-    apart = audible[::4]
-    data, validation = (examples(part, network.settings) for part in ([w for k, w in enumerate(audible) if k % 4], apart))
+    apart, others = audible[::4], [window for place, window in enumerate(audible) if place % 4]
+    generator = torch.Generator().manual_seed(settings.seed)
+    data, validation = (examples(part, network.settings, generator) for part in (others, apart))
     old = {name: value.clone() for name, value in network.state_dict().items()}
     known = simulated_gain(network)
     history, metrics = train_wheezes(network, data, validation, settings, progress=progress)
