@@ -80,25 +80,32 @@ def _ways(quick: bool) -> list[_Way]:
         for count in ((4,) if quick else (10, 30, 100))
     ]
     ways += [
-        _Way("network, real", len(fields), seeds[:2], lambda seed, fields=fields: _learned("new", fields, seed, steps))
+        _Way(
+            "network, real",
+            len(fields),
+            seeds[:2],
+            lambda seed, fields=fields: _learned("new", len(fields), lambda: fields, seed, steps),
+        )
         for fields in (real[:10], real)
     ]
-    ways.append(_Way("network, real, from shipped", len(real), (1,), lambda seed: _learned("shipped", real, seed, steps)))
+    ways.append(
+        _Way("network, real, from shipped", len(real), (1,), lambda seed: _learned("shipped", len(real), lambda: real, seed, steps))
+    )
     return ways
 
 
 def _simulated(count: int, seed: int, steps: int) -> tuple[BackgroundFinder, float]:
-    return _learned("simulated", [simulated_field(number, seed) for number in range(count)], seed, steps)
+    return _learned("simulated", count, lambda: [simulated_field(number, seed) for number in range(count)], seed, steps)
 
 
-def _learned(kind: str, fields: list[Tensor], seed: int, steps: int) -> tuple[BackgroundFinder, float]:
+def _learned(kind: str, count: int, fields: Callable[[], list[Tensor]], seed: int, steps: int) -> tuple[BackgroundFinder, float]:
     """A trained network; what an earlier run of this benchmark trained is taken up again."""
-    folder = _CACHE / f"{kind}-{len(fields)}-{seed}-{steps}"
+    folder = _CACHE / f"{kind}-{count}-{seed}-{steps}"
     told = folder / "minutes.txt"
     if not told.is_file():
-        start = time.process_time()
+        learned, start = fields(), time.process_time()
         network = load_network(None)[0] if kind == "shipped" else _new(seed)
-        train(network, fields, folder, FitNumbers(steps=steps, seed=seed), f"{len(fields)} images", Silent())
+        train(network, learned, folder, FitNumbers(steps=steps, seed=seed), f"{count} images", Silent())
         told.write_text(f"{(time.process_time() - start) / 60:.3f}")
     return NetworkBackground(load_network(folder)[0], kind), float(told.read_text())
 
