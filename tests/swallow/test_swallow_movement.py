@@ -165,6 +165,12 @@ def test_streams_refuse_other_sizes_and_short_recordings_still_count():
         features_of(replace(trial.video, intrinsics=None))
 
 
+def test_times_that_jump_are_refused():
+    trial = simulate_trial(quiet(1.0), 1)
+    with pytest.raises(DataError, match=r"two frames \d+ s apart"):
+        features_of(replace(trial.video, timestamps=3000 * trial.video.timestamps))
+
+
 def test_trials_are_kept_in_files(tmp_path):
     found = trial_features(simulate_trial(varied_settings(3, seconds=2.0), 3))
     write_trial_features(tmp_path / "a.safetensors", found)

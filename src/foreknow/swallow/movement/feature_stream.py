@@ -21,6 +21,7 @@ REFERENCE_FRAMES = 15
 
 _LOST_SHARE = 0.15  # of the reference that is still seen; below it the neck is lost
 _BRIDGED = 0.25  # seconds without frames over which features are interpolated
+_LONGEST_GAP = 60.0  # seconds without a frame; more is a wrong rate or two recordings in one
 _LOST_FRAMES = 15  # after which the tracker starts from its first pose again
 
 
@@ -84,6 +85,7 @@ class FeatureStream:
         self._recent: deque[Features] = deque()
         self._next: float | None = None
         self._lost = 0
+        self._newest: float | None = None
         self.region: NeckRegion | None = None
         self.shape = torch.zeros(CELLS)
         self.delivery = Delivery()
@@ -92,12 +94,18 @@ class FeatureStream:
         """Take the next frame, (height, width) metres with NaN where nothing is seen; features that it completes, in order.
 
         Raises:
-            DataError: if no neck is found in the first frames, or the frame has another size than the camera's.
+            DataError: if no neck is found in the first frames, the frame has another size than the camera's, or it comes a minute
+                or more after the last.
         """
         if frame.shape != (self._camera.height, self._camera.width):
             wanted = f"{self._camera.height} x {self._camera.width}"
             message = f"a frame of {self._name} has {tuple(frame.shape)} pixels where {wanted} are expected"
             raise DataError(message)
+        gap = 0.0 if self._newest is None else seconds - self._newest
+        if gap > _LONGEST_GAP:
+            message = f"{self._name} has two frames {gap:.0f} s apart; check the rate or the time stamps, or cut it there"
+            raise DataError(message)
+        self._newest = seconds
         self.delivery.frames += 1
         if self._last is not None and torch.equal(frame.nan_to_num(-1.0), self._last):
             self.delivery.repeated += 1
