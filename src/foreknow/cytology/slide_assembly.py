@@ -18,7 +18,7 @@ from foreknow.cytology.measure_nuclei import NUCLEUS_COLUMNS, NucleusRow, nucleu
 from foreknow.cytology.outlines import GEOJSON_HEAD, GEOJSON_TAIL, geojson_feature, outlines, write_imagej_rois
 from foreknow.cytology.results import GEOJSON, LABELS, NUCLEI, NUCLEUS_GEOJSON, NUCLEUS_TABLE, ROIS, TABLE, resolution
 from foreknow.cytology.slide_file import Slide
-from foreknow.cytology.slide_tile_files import read_tiles
+from foreknow.cytology.slide_tile_files import read_nuclei, read_tiles
 from foreknow.cytology.slide_tiles import Labelled, Tile, overview_step
 from foreknow.files.table import csv_of_records
 
@@ -104,13 +104,12 @@ def assemble(slide: Slide, tiles: Sequence[Tile], work: Path, staging: Path, cha
                 if row.label in lines and sample.count <= _MOST_ROIS:
                     rois.append((kept.label, lines[row.label]))
     with _Written(staging / NUCLEUS_TABLE, staging / NUCLEUS_GEOJSON, NUCLEUS_COLUMNS, slide.downsample, "Nucleus") as written:
-        for found in read_tiles(tiles, work):
-            sizes = {one.label: one.area_px for one in found.nucleus_rows}
-            numbers = nuclei.claim(found.nuclei, sizes, counts["nuclei"])
+        for found_nuclei, nucleus_rows in read_nuclei(tiles, work):
+            numbers = nuclei.claim(found_nuclei, {one.label: one.area_px for one in nucleus_rows}, counts["nuclei"])
             counts["nuclei"] += len(numbers)
-            lines, owners = dict(_lines(found.nuclei)), cells.read(found.nuclei.place) if numbers else None
-            for one in (one for one in found.nucleus_rows if one.label in numbers):
-                cell = _at(owners, found.nuclei.origin, one)
+            lines, owners = dict(_lines(found_nuclei)), cells.read(found_nuclei.place) if numbers else None
+            for one in (one for one in nucleus_rows if one.label in numbers):
+                cell = _at(owners, found_nuclei.origin, one)
                 written.add(nucleus_record(replace(one, label=numbers[one.label], cell=cell)), lines.get(one.label))
     notices = []
     if sample.count <= _MOST_ROIS:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foreknow.cytology.measure import CellRow
 from foreknow.cytology.measure_nuclei import NucleusRow
@@ -18,7 +20,7 @@ from foreknow.cytology.slide_scale import SlideScale
 from foreknow.cytology.slide_tiles import CORE, Labelled, Tile, TileCells, detect_tile
 from foreknow.files import atomic_path
 
-_FORM = 2  # of the files
+_FORM = 3  # of the files
 
 
 def detect_tiles(
@@ -68,11 +70,22 @@ def read_tiles(tiles: Sequence[Tile], work: Path) -> Iterator[TileCells]:
         with np.load(tile_file(work, tile), allow_pickle=False) as content:
             head = json.loads(str(content["head"]))
             rows = [CellRow(**{**row, "density": tuple(row["density"]), "stains": tuple(row["stains"])}) for row in head["rows"]]
-            cells, nuclei = (
-                Labelled((int(origin[0]), int(origin[1])), content[what]) for what, origin in sorted(head["origins"].items())
-            )
             nucleus_rows = [NucleusRow(**row) for row in head["nucleus_rows"]]
+            cells, nuclei = (_labelled(content, head, what) for what in ("cells", "nuclei"))
             yield TileCells(tile, cells, rows, nuclei, nucleus_rows, head["debris"], head["covered"], content["shown"])
+
+
+def read_nuclei(tiles: Sequence[Tile], work: Path) -> Iterator[tuple[Labelled, list[NucleusRow]]]:
+    """The nuclei alone, tile by tile."""
+    for tile in tiles:
+        with np.load(tile_file(work, tile), allow_pickle=False) as content:
+            head = json.loads(str(content["head"]))
+            yield _labelled(content, head, "nuclei"), [NucleusRow(**row) for row in head["nucleus_rows"]]
+
+
+def _labelled(content: Mapping[str, NDArray[np.generic]], head: dict[str, Any], what: str) -> Labelled:
+    top, left = head["origins"][what]
+    return Labelled((int(top), int(left)), content[what].astype(np.int32))
 
 
 def tile_file(work: Path, tile: Tile) -> Path:
@@ -97,4 +110,10 @@ def _write(work: Path, found: TileCells) -> None:
     }
     told = np.array(json.dumps(head))
     with atomic_path(tile_file(work, found.tile)) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, cells=found.cells.labels, nuclei=found.nuclei.labels, shown=found.shown, head=told)
+        cells, nuclei = (_narrow(one.labels) for one in (found.cells, found.nuclei))
+        np.savez_compressed(file, cells=cells, nuclei=nuclei, shown=found.shown, head=told)
+
+
+def _narrow(labels: NDArray[np.int32]) -> NDArray[np.generic]:
+    """In 16 bits where that is enough, which takes half the time to compress."""
+    return labels.astype(np.uint16) if labels.max(initial=0) < 2**16 else labels
