@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -176,3 +177,21 @@ def test_results_are_not_replaced_unless_asked_for(tmp_path, secret_run):
     with pytest.raises(ParameterError, match="holds results already"):
         enhance_file(secret_run, tmp_path / "a", report=False)
     enhance_file(secret_run, tmp_path / "a", report=False, overwrite=True)
+
+
+@pytest.mark.slow
+def test_memory_of_a_large_run_is_some_copies_of_it(tmp_path):
+    frames = simulate_run(RunSettings(frames=40, size=256), 4).frames.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    save(tmp_path / "large.dcm", run_dataset(frames.numpy().astype(np.uint16), bits=12))
+    script = (
+        "import resource, sys\n"
+        "from foreknow.angiography import Enhancer, Mode, enhance_file\n"
+        "enhancer = Enhancer(Mode.NETWORK)\n"
+        "enhancer.require_model()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "enhance_file(sys.argv[1], sys.argv[2], enhancer, report=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    arguments = [sys.executable, "-c", script, tmp_path / "large.dcm", tmp_path / "out"]
+    said = subprocess.run(arguments, capture_output=True, text=True, check=True)  # noqa: S603
+    assert 1024 * int(said.stdout) < 9 * 4 * 40 * 1024**2  # of 4 bytes a pixel

@@ -9,8 +9,8 @@ from foreknow.errors import ParameterError
 class EnhanceSettings:
     """How vessels are separated from the background.
 
-    The numbers were chosen on eight simulated runs (seeds 0 to 7, of 20 to 60 frames of 128 x 128 and 192 x 192, at 7.5
-    and 15 frames a second), not on those of the benchmark.
+    The numbers were chosen on simulated runs with seeds below 100, of 8 to 60 frames of 128 x 128 and 192 x 192 pixels, at 7.5 and
+    15 frames a second, filled from the first frame or not; not on those of the benchmark.
 
     Attributes:
         sparse_weight: of the vessels beside a nuclear norm of weight 1, in units of what the background's own directions weigh,
@@ -40,14 +40,14 @@ class EnhanceSettings:
         ParameterError: if a number is out of range.
     """
 
-    sparse_weight: float = 1.6
+    sparse_weight: float = 1.4
     sure_weight: float = 0.35
     unsure_weight: float = 2.5
     found_weight: float = 0.1
     elsewhere: float = 1.2
     found_level: float = 3.0
     found_peak: float = 24.0
-    balance: float = 1.0
+    balance: float = 0.5
     neighbourhood: float = 25.0
     tolerance: float = 1e-3
     max_iterations: int = 200

@@ -15,6 +15,8 @@ from foreknow.files import display_name
 if TYPE_CHECKING:
     from foreknow.angiography.simulate import Relationship
 
+_FORGOTTEN = 1.1
+
 
 def train_on(
     runs: Sequence[Path],
@@ -52,6 +54,8 @@ def train_on(
     rows: list[list[object]] = [["gap to the optimum", *(f"{gap:.4f}" for gap in injection.gap)]]
     if injection.kept is not None:
         rows.append(["loss on simulated runs", *(f"{loss:.4f}" for loss in injection.kept)])
+    if injection.kept is not None and injection.kept[1] > _FORGOTTEN * injection.kept[0]:
+        say_error("the network does worse on simulated runs than before; compare both on runs that you know before you use it")
     screen = console()
     screen.print(table({"on data held apart": "left", "before": "right", "after": "right"}, rows))
     place = f"Model: {display_name(output)} (open report.html there)"
