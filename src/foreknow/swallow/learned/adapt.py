@@ -13,7 +13,7 @@ from foreknow.swallow.movement.chart import CELL_MM, CELLS, COLUMNS, ROWS
 REACH = 3
 """Cells by which the larynx may be moved, up or down."""
 
-_GAIN = 0.01  # by which the objective must fall, relative to that of nothing explained, for the larynx to be moved
+_GAIN = 0.02  # share by which more must be explained for the larynx to be moved
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,12 @@ class Placement:
 
     Attributes:
         cells: by which the map is shifted down (negative: up).
-        objectives: of the declared model for each shift from -REACH to REACH, as a share of that of a code of zeros.
+        explained: by how much the code lowers the declared objective for each shift from -REACH to REACH, relative to the most.
+            (As a share of what there is to explain it would prefer places where the patterns see little.)
     """
 
     cells: int
-    objectives: tuple[float, ...]
+    explained: tuple[float, ...]
 
     @property
     def millimetres(self) -> float:
@@ -44,10 +45,10 @@ def adapt_placement(network: SwallowNetwork, columns: Tensor) -> Placement:
     window = network.settings.window
     if columns.shape[1] < window:
         return Placement(0, ())
-    objectives = tuple(_unexplained(network, shifted(columns, cells)) for cells in range(-REACH, REACH + 1))
-    best = min(range(len(objectives)), key=objectives.__getitem__)
-    fell = objectives[REACH] - objectives[best]
-    return Placement(best - REACH if fell > _GAIN else 0, objectives)
+    explained = [_explained(network, shifted(columns, cells)) for cells in range(-REACH, REACH + 1)]
+    most = max(explained)
+    moved = explained.index(most) - REACH if explained[REACH] < (1 - _GAIN) * most else 0
+    return Placement(moved, tuple(one / max(most, 1e-9) for one in explained))
 
 
 def shifted(columns: Tensor, cells: int) -> Tensor:
@@ -59,11 +60,11 @@ def shifted(columns: Tensor, cells: int) -> Tensor:
 
 
 @torch.no_grad()
-def _unexplained(network: SwallowNetwork, columns: Tensor) -> float:
-    """The declared objective of the code over half-overlapping windows, as a share of that of zeros."""
+def _explained(network: SwallowNetwork, columns: Tensor) -> float:
+    """By how much the code lowers the declared objective from that of zeros, over half-overlapping windows."""
     window = network.settings.window
     windows = columns.unfold(1, window, window // 2).transpose(0, 1)
     scaled, estimate = network.code(windows)
     problem = network.coding.learned_problem().for_data(scaled)
     objective = problem.objective(tuple(estimate.coefficients[name] for name in network.coding.names), scaled)
-    return float(objective.sum() / (0.5 * scaled.square().sum()).clamp(min=1e-9))
+    return float((0.5 * scaled.square().sum(dim=(1, 2)) - objective).clamp(min=0).sum())
