@@ -13,7 +13,7 @@ from foreknow.swallow.movement.chart import CELL_MM, CELLS, COLUMNS, ROWS
 REACH = 3
 """Cells by which the larynx may be moved, up or down."""
 
-_GAIN = 0.02  # share by which more must be explained for the larynx to be moved
+_SURE = 2.5  # standard errors by which windows must agree that another place explains more; noise alone prefers places too
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Placement:
         cells: by which the map is shifted down (negative: up).
         explained: by how much the code lowers the declared objective for each shift from -REACH to REACH, relative to the most.
             (As a share of what there is to explain it would prefer places where the patterns see little.)
+        sure: by how many standard errors, over windows, the best place explains more than the one that was found.
     """
 
     cells: int
     explained: tuple[float, ...]
+    sure: float = 0.0
 
     @property
     def millimetres(self) -> float:
@@ -45,10 +47,15 @@ def adapt_placement(network: SwallowNetwork, columns: Tensor) -> Placement:
     window = network.settings.window
     if columns.shape[1] < window:
         return Placement(0, ())
-    explained = [_explained(network, shifted(columns, cells)) for cells in range(-REACH, REACH + 1)]
-    most = max(explained)
-    moved = explained.index(most) - REACH if explained[REACH] < (1 - _GAIN) * most else 0
-    return Placement(moved, tuple(one / max(most, 1e-9) for one in explained))
+    explained = torch.stack([_explained(network, shifted(columns, cells)) for cells in range(-REACH, REACH + 1)])
+    total = explained.sum(dim=1)
+    best = int(total.argmax())
+    more = explained[best] - explained[REACH]
+    windows = max(1.0, len(more) / 2)  # that do not overlap
+    error = float(more.std(correction=0)) / windows**0.5
+    sure = float(more.mean()) / error if error > 0 else 0.0
+    shares = total / total[best].clamp(min=1e-9)
+    return Placement(best - REACH if sure > _SURE else 0, tuple(shares.tolist()), sure)
 
 
 def shifted(columns: Tensor, cells: int) -> Tensor:
@@ -60,11 +67,11 @@ def shifted(columns: Tensor, cells: int) -> Tensor:
 
 
 @torch.no_grad()
-def _explained(network: SwallowNetwork, columns: Tensor) -> float:
-    """By how much the code lowers the declared objective from that of zeros, over half-overlapping windows."""
+def _explained(network: SwallowNetwork, columns: Tensor) -> Tensor:
+    """By how much the code lowers the declared objective from that of zeros, for each half-overlapping window."""
     window = network.settings.window
     windows = columns.unfold(1, window, window // 2).transpose(0, 1)
     scaled, estimate = network.code(windows)
     problem = network.coding.learned_problem().for_data(scaled)
     objective = problem.objective(tuple(estimate.coefficients[name] for name in network.coding.names), scaled)
-    return float((0.5 * scaled.square().sum(dim=(1, 2)) - objective).clamp(min=0).sum())
+    return (0.5 * scaled.square().sum(dim=(1, 2)) - objective).clamp(min=0)
