@@ -15,7 +15,7 @@ from foreknow.angiography.streaming import FrameStream, NetworkStream, OnlineStr
 TITLE = "X-ray angiography: time a frame"
 FRAMES, STREAMED, FIRST = 12, 40, 15
 _NOTES = [
-    f"""Simulated runs, seed {TEST_SEEDS.start}; one thread, on a machine that others used too. Modes: wall-clock of the
+    f"""Simulated runs, seed {TEST_SEEDS.start}; one thread. Modes: wall-clock of the
     separation of {FRAMES} frames over their number; both the solver and the network work at 512 pixels a side at most, the
     network at twice the size of small frames at most.""",
     f"""Streams: {STREAMED} frames of 512 x 512 one after the other, median and largest time after the first {FIRST}; AUC and
