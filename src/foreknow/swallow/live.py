@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+import torch
 from torch import Tensor
 
 from foreknow.files.depth import DepthVideo, Intrinsics
 from foreknow.swallow.counting import CountingEngine, CountResult
 from foreknow.swallow.events import SwallowEvent
-from foreknow.swallow.model import CountingModel
+from foreknow.swallow.learned.network import INPUTS
+from foreknow.swallow.model import CountingModel, load_model
 from foreknow.swallow.settings import CountSettings
 from foreknow.threads import one_thread
 
@@ -81,6 +83,9 @@ class LiveTest:
         settings: CountSettings | None = None,
         countdown: float = 3.0,
     ) -> None:
+        model = model or load_model()
+        with one_thread():  # torch loads parts of itself when a network first runs: half a second in which frames would be lost
+            model.say(torch.zeros(1, INPUTS, model.window))
         self._engine = CountingEngine(camera, model, settings, "the camera")
         self._countdown = countdown
         self._found: float | None = None
