@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
@@ -115,6 +114,8 @@ def filled(picture: Tensor, sigma: float) -> Tensor:
 
 def _neck_window(depth: Tensor, camera: Intrinsics, name: str) -> tuple[int, int, int, int]:
     """Rows and columns of the camera's picture that show the neck."""
+    from scipy import ndimage  # noqa: PLC0415  (simulating must not wait for it)
+
     near = float(depth[~depth.isnan()].quantile(0.1)) if depth.numel() < 2**22 else float(depth[::4, ::4].nanquantile(0.1))
     step = max(1, round(_COARSE_MM * camera.fx / (1000 * near)))
     coarse = reduced(depth, step)
