@@ -277,9 +277,8 @@ def test_memory_does_not_grow_with_the_recording():
     stream = CrackleStream(SeparationSettings(), 8000)
     for seed in range(300):
         stream.push(0.01 * torch.randn(8000, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
-        inner = stream._stream
-        assert len(inner._signal) + len(inner._part) < 80 * 8000
-        assert len(inner._working) < 80 * 4000
+        assert len(stream._signal) + len(stream._part) < 80 * 8000
+        assert len(stream._working) < 80 * 4000
         assert len(stream._search._crackles) < 80 * 4000
 
 

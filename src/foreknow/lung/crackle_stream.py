@@ -3,18 +3,18 @@
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from foreknow.lung.event_stream import EventStream
 from foreknow.lung.events import Crackle, find_crackles
+from foreknow.lung.search_stream import SearchStream
 from foreknow.lung.separators import crackle_separator
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.window_stream import Hear, WindowStream
+from foreknow.lung.window_stream import Hear
 
 BATCH = 4  # windows per solve: about 12 s of signal at the default window; more are no faster on a CPU
 
 
-class CrackleStream:
+class CrackleStream(SearchStream[Crackle]):
     """Separates the crackles of a recording of any length in memory of the size of a batch of windows (`WindowStream`).
 
     Args:
@@ -35,28 +35,7 @@ class CrackleStream:
         self.working_rate = min(rate, settings.rate)
         self.separator = crackle_separator(settings, self.working_rate)
         self.separator.model.to(torch.device(device))
-        self.events: tuple[Crackle, ...] = ()
-        self._hear = hear
-        self._search = EventStream(partial(find_crackles, rate=self.working_rate, settings=settings), self.working_rate)
-        self._stream = WindowStream(
-            self.separator, rate, self.working_rate, overlap=settings.overlap, batch=BATCH, device=device, hear=self._listen
+        search = EventStream(partial(find_crackles, rate=self.working_rate, settings=settings), self.working_rate)
+        super().__init__(
+            self.separator, search, rate, self.working_rate, overlap=settings.overlap, batch=BATCH, device=device, hear=hear
         )
-
-    def push(self, block: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the next samples of the recording, (n,), float64, full scale 1.
-
-        Returns:
-            The recording and its crackles as far as these are known by now, (m,) each, float64.
-        """
-        return self._stream.push(block)
-
-    def finish(self) -> tuple[Tensor, Tensor]:
-        """End the recording and take what remains, as `push` does; fills `events`."""
-        remaining = self._stream.finish()
-        self.events = self._search.finish()
-        return remaining
-
-    def _listen(self, crackles: Tensor, rest: Tensor) -> None:
-        self._search.push(crackles, rest)
-        if self._hear is not None:
-            self._hear(crackles, rest)

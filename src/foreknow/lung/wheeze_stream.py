@@ -1,18 +1,18 @@
 """The wheeze part of a recording without crackles that comes in blocks, and the wheezes in it."""
 
 import torch
-from torch import Tensor
 
+from foreknow.lung.search_stream import SearchStream
 from foreknow.lung.wheeze_event_stream import WheezeEventStream
 from foreknow.lung.wheeze_separators import wheeze_separator
 from foreknow.lung.wheeze_settings import WheezeSettings
 from foreknow.lung.wheezes import Wheeze
-from foreknow.lung.window_stream import Hear, WindowStream
+from foreknow.lung.window_stream import Hear
 
 BATCH = 2  # windows per solve: about 14 s of signal at the default window
 
 
-class WheezeStream:
+class WheezeStream(SearchStream[Wheeze]):
     """Separates the wheezes of a signal of any length in memory of the size of a batch of windows and a minute of events.
 
     Args:
@@ -38,24 +38,7 @@ class WheezeStream:
         working_rate = min(rate, highest)
         self.separator = wheeze_separator(settings, working_rate)
         self.separator.model.to(torch.device(device))
-        self.events: tuple[Wheeze, ...] = ()
-        self._hear = hear
-        self._search = WheezeEventStream(settings, working_rate)
-        self._stream = WindowStream(
-            self.separator, rate, working_rate, overlap=settings.overlap, batch=BATCH, device=device, hear=self._listen
+        search = WheezeEventStream(settings, working_rate)
+        super().__init__(
+            self.separator, search, rate, working_rate, overlap=settings.overlap, batch=BATCH, device=device, hear=hear
         )
-
-    def push(self, block: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the next samples, (n,), float64; take the signal and its wheezes as far as known, (m,) each, float64."""
-        return self._stream.push(block)
-
-    def finish(self) -> tuple[Tensor, Tensor]:
-        """End the signal and take what remains, as `push` does; fills `events`."""
-        remaining = self._stream.finish()
-        self.events = self._search.finish()
-        return remaining
-
-    def _listen(self, wheezes: Tensor, rest: Tensor) -> None:
-        self._search.push(wheezes, rest)
-        if self._hear is not None:
-            self._hear(wheezes, rest)
