@@ -10,10 +10,11 @@ from foreknow import L1, Component, Gaussian, Model
 from foreknow.errors import InputFileError
 from foreknow.files import write_audio
 from foreknow.lung import SeparationSettings, separate, separate_file
-from foreknow.lung.crackle_model import load_crackle_network, model_label, save_crackle_network, shipped_folder
+from foreknow.lung.crackle_model import load_crackle_network, model_label, save_crackle_network
 from foreknow.lung.crackle_network import CrackleNetwork, CrackleNetworkSettings
 from foreknow.lung.crackle_template import difference, template_figure, templates
 from foreknow.lung.crackle_weights import relief
+from foreknow.lung.network_folder import shipped_network
 from foreknow.lung.noise_level import local_level
 from foreknow.lung.scoring import match_events, si_sdr
 from foreknow.lung.separation import CrackleSeparator
@@ -96,10 +97,10 @@ def test_a_network_that_knows_the_length_gives_the_same():
 
 # ------------------------------------------------------------------------------------------------------------ shipped, saved
 def test_the_shipped_network_is_small_and_was_trained_on_simulated_recordings():
-    files = sorted(path.name for path in shipped_folder().iterdir())
+    files = sorted(path.name for path in shipped_network("crackles").iterdir())
     assert files == ["card.md", "model.json", "weights.safetensors"]
-    assert sum(path.stat().st_size for path in shipped_folder().iterdir()) < 300_000
-    description = json.loads((shipped_folder() / "model.json").read_text())
+    assert sum(path.stat().st_size for path in shipped_network("crackles").iterdir()) < 300_000
+    description = json.loads((shipped_network("crackles") / "model.json").read_text())
     assert description["data"].startswith("simulated by")
     assert description["metrics"]["crackle error, dB"] < description["metrics"]["crackle error before, dB"] - 1
 
@@ -148,7 +149,7 @@ def test_other_rates_and_the_classical_model_are_solved():
 
 def test_results_say_which_model_but_not_where_it_lies(tmp_path, simulated):
     secret = tmp_path / "Jane Doe"
-    shutil.copytree(shipped_folder(), secret / "mine" / "crackles")
+    shutil.copytree(shipped_network("crackles"), secret / "mine" / "crackles")
     write_audio(tmp_path / "a.wav", simulated.recording[:16000], RATE)
     settings = SeparationSettings(crackle_model=str(secret / "mine"))
     separate_file(tmp_path / "a.wav", tmp_path / "out", settings, report=False)

@@ -10,12 +10,13 @@ pytest.importorskip("monai")
 from foreknow.errors import DataError, InputFileError, ParameterError
 from foreknow.learn import Settings, Silent, evaluate, read_description
 from foreknow.lung import WheezeSettings
+from foreknow.lung.network_folder import shipped_network
 from foreknow.lung.scoring import si_sdr
 from foreknow.lung.simulate import WHEEZE, SimulationSettings, simulate_recording
 from foreknow.lung.train.wheeze_injection import BREATH_WEIGHT, TARGET, WheezeInjection, injected_target, wheeze_model
 from foreknow.lung.train.wheeze_windows import draw_window, examples, simulated_spectra, spectrum_and_weights
 from foreknow.lung.train.wheezes import adapt_wheezes, train_wheezes
-from foreknow.lung.wheeze_model import load_wheeze_network, save_wheeze_network, shipped_folder
+from foreknow.lung.wheeze_model import load_wheeze_network, save_wheeze_network
 from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
 from foreknow.lung.wheeze_network_separation import NetworkWheezeSeparator
 from foreknow.lung.wheeze_separation import WheezeSeparator
@@ -41,7 +42,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def shipped():
-    if not (shipped_folder() / "model.json").is_file():
+    if not (shipped_network("wheezes") / "model.json").is_file():
         pytest.skip("no network is shipped yet: python -m foreknow.lung.train.wheezes src/foreknow/lung/weights/wheezes")
     return load_wheeze_network()
 
@@ -119,8 +120,8 @@ def test_the_shipped_network_separates_wheezes(shipped, drawn):
 
 
 def test_the_shipped_network_learned_from_simulated_windows_only_and_is_small(shipped):  # noqa: ARG001
-    assert read_description(shipped_folder()).training["objective"] == "WheezeInjection"
-    assert sum(file.stat().st_size for file in shipped_folder().iterdir()) < 600_000
+    assert read_description(shipped_network("wheezes")).training["objective"] == "WheezeInjection"
+    assert sum(file.stat().st_size for file in shipped_network("wheezes").iterdir()) < 600_000
 
 
 @pytest.mark.parametrize("samples", [torch.zeros(1, 32768), torch.full((1, 32768), 0.1)])

@@ -11,7 +11,7 @@ from foreknow.files import display_name
 from foreknow.learn import Description, load_model, read_description, save_model
 from foreknow.learn.saved import DESCRIPTION
 from foreknow.lung.crackle_network import CrackleNetwork, CrackleNetworkSettings
-from foreknow.lung.network_folder import network_folder, shipped_network
+from foreknow.lung.network_folder import network_folder
 from foreknow.lung.settings import SeparationSettings
 
 KIND = "lung crackles"
@@ -22,11 +22,6 @@ PURPOSE = (
     "Separates crackles from breath sound in recordings of the lung, whitened and at its rate: a screening aid and a means of "
     "research, not a diagnosis."
 )
-
-
-def shipped_folder() -> Path:
-    """Where the network is that comes with foreknow; trained on simulated recordings only."""
-    return shipped_network(CRACKLES)
 
 
 def model_folder(name: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foreknow.learn import Description, load_model, save_model
-from foreknow.lung.network_folder import network_folder, shipped_network
+from foreknow.lung.network_folder import network_folder
 from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
 
 KIND = "lung wheezes"
@@ -17,11 +17,6 @@ PURPOSE = (
     "Separates wheezes, rhonchi and stridor from breath sound in whitened spectrograms of recordings of the lung: a screening aid "
     "and a means of research, not a diagnosis."
 )
-
-
-def shipped_folder() -> Path:
-    """Where the network is that comes with foreknow; trained on simulated recordings only."""
-    return shipped_network(WHEEZES)
 
 
 def model_folder(name: str) -> Path:
