@@ -16,7 +16,7 @@ from foreknow.learn import Description
 from foreknow.swallow.batch import ReadingSettings, count_file, count_many, count_video
 from foreknow.swallow.counting import CountingEngine, WindowReader
 from foreknow.swallow.decisions import ANNOUNCING, SETTLING, Calibration, Decisions
-from foreknow.swallow.events import SwallowEvent
+from foreknow.swallow.events import SwallowEvent, beside_each_other
 from foreknow.swallow.learned.adapt import adapt_placement, shifted
 from foreknow.swallow.learned.calibrate import calibrate
 from foreknow.swallow.learned.lessons import SwallowObjective, Windows, frame_weights, lesson_of, targets
@@ -145,6 +145,18 @@ def test_verdicts_count_the_test_alone():
     assert verdict_of(events, (), CountSettings(cutoff=4)).sentence() == "3 swallows, fewer than 4: suspect."
     assert verdict_of(events[:1], (), CountSettings()).sentence().startswith("1 swallow,")
     assert verdict_of(events, ("it was dark",), CountSettings()).sentence() == "Invalid test: it was dark."
+
+
+def test_a_swallow_far_weaker_than_the_others_is_unsure():
+    lifts = (15.0, 9.0, 16.0, 14.0, 10.5)
+    events = [
+        SwallowEvent(t - 0.3, t, t + 0.5, lift, 0.95, t + 0.4) for t, lift in zip((1.0, 6.0, 12.0, 18.0, 25.0), lifts, strict=True)
+    ]
+    marked = beside_each_other(events)
+    assert [one.weak for one in marked] == [False, True, False, False, False]
+    assert verdict_of(marked, (), CountSettings()).sentence() == "5 swallows (1 of them unsure), 3 or more: not suspect."
+    assert not any(one.weak for one in beside_each_other(events[:2])), "two do not tell how far a larynx rises"
+    assert replace(events[0], confidence=0.7).unsure
 
 
 def test_settings_are_checked():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from foreknow.files.depth import Intrinsics
 from foreknow.swallow.decisions import ANNOUNCING, SETTLING, STRIDE, Decisions
-from foreknow.swallow.events import OtherEvent, SwallowEvent
+from foreknow.swallow.events import OtherEvent, SwallowEvent, beside_each_other
 from foreknow.swallow.learned.adapt import adapt_placement, shifted
 from foreknow.swallow.learned.network import before_recording, network_input
 from foreknow.swallow.model import CountingModel, load_model
@@ -233,7 +233,7 @@ def result_of(reader: WindowReader, features: Sequence[Features], stream: Featur
     """All that is to be said of a recording."""
     decisions = reader.settled
     quality = quality_of(features, stream.delivery, settings)
-    swallows = reader.swallows()
+    swallows = beside_each_other(reader.swallows())
     problems = judge_test(quality, settings, chin_found=stream.region is not None and stream.region.chin_found)
     return CountResult(
         swallows=swallows,

@@ -66,7 +66,7 @@ def draw_waveform(axes: Axes, result: CountResult) -> None:
         axes.axvspan(swallow.onset, swallow.end, color=colour, alpha=0.13, linewidth=0, zorder=1)
         axes.plot([swallow.peak], [height], marker="v", color=colour, markersize=6, zorder=4)
         label = f"{number}" if inside else "–"
-        label += "?" if swallow.confidence < 0.8 else ""
+        label += "?" if swallow.unsure else ""
         axes.annotate(label, (swallow.peak, height), (0, 5), textcoords="offset points", ha="center", fontsize=10, color=colour)
     axes.set_xlim(0, max(last, min(end, last + 1)))
     axes.set_ylim(min(-4.0, 1.1 * float(lift.min()) if len(lift) else 0.0), top)

@@ -48,7 +48,8 @@ def count_report(result: RecordingResult) -> Report:
             waveform_figure(count),
             "The larynx over time with a number at every swallow",
             "How far the larynx is up, as the network estimates it from the surface of the neck; numbers: swallows that count, "
-            "with ? where the chance is below 0.8; below: what was told from swallows.",
+            "with ? where the chance is below 0.8 or the larynx rose less than two thirds of its median (perhaps an aborted one); "
+            "below: what was told from swallows.",
         ),
     )
     return report.add(first, wave, _swallows(result), _others(result), _making(result))
@@ -65,6 +66,7 @@ def _swallows(result: RecordingResult) -> Section:
             one.amplitude,
             one.confidence,
             one.second,
+            one.weak,
             in_test(one.peak, result.count),
         ]
         for number, one in enumerate(result.count.swallows, start=1)
@@ -78,9 +80,10 @@ def _swallows(result: RecordingResult) -> Section:
         "lift, mm",
         "confidence",
         "second of a double",
+        "weak",
         "in the test",
     ]
-    formats = ["", ".2f", ".2f", ".2f", ".2f", ".1f", ".2f", "", ""]
+    formats = ["", ".2f", ".2f", ".2f", ".2f", ".1f", ".2f", "", "", ""]
     return Section("Swallows", Table(columns, rows, full=EVENTS, formats=formats))
 
 
@@ -147,7 +150,11 @@ def count_sheet(result: RecordingResult) -> MatplotlibFigure:
     )
     figure.text(0.08, 0.085, facts, fontsize=7.5, color="#5b6875")
     figure.text(
-        0.08, 0.065, "Numbers with ?: chance below 0.8. The waveform is a network's estimate.", fontsize=7.5, color="#5b6875"
+        0.08,
+        0.065,
+        "Numbers with ?: chance below 0.8, or far less lift than the others. The waveform is a network's estimate.",
+        fontsize=7.5,
+        color="#5b6875",
     )
     figure.text(0.08, 0.045, DISCLAIMER, fontsize=8, color=INK)
     return figure

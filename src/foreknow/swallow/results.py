@@ -26,7 +26,7 @@ EVENTS, WAVEFORM, PICTURE, REPORT, PAGE, DEPTH = (
     "neck.npz",
 )
 TOOL = "foreknow swallow count"
-_EVENT_COLUMNS = ("onset_s", "peak_s", "end_s", "kind", "counted", "in_test", "double", "lift_mm", "confidence")
+_EVENT_COLUMNS = ("onset_s", "peak_s", "end_s", "kind", "counted", "in_test", "double", "weak", "lift_mm", "confidence")
 _DOTS = 130
 
 
@@ -107,10 +107,11 @@ def events_csv(count: CountResult) -> str:
     for one in count.swallows:
         cells = (one.onset, one.peak, one.end)
         inside = in_test(one.peak, count)
-        values: list[object] = ["swallow", 1, int(inside), int(one.second), f"{one.amplitude:.2f}", f"{one.confidence:.3f}"]
+        marks = [int(inside), int(one.second), int(one.weak)]
+        values: list[object] = ["swallow", 1, *marks, f"{one.amplitude:.2f}", f"{one.confidence:.3f}"]
         rows.append((one.onset, [*(f"{cell:.3f}" for cell in cells), *values]))
     for other in count.others:
-        values = [other.kind.value, 0, int(in_test(other.onset, count)), 0, None, f"{other.confidence:.3f}"]
+        values = [other.kind.value, 0, int(in_test(other.onset, count)), 0, 0, None, f"{other.confidence:.3f}"]
         rows.append((other.onset, [f"{other.onset:.3f}", None, f"{other.end:.3f}", *values]))
     return csv_text(_EVENT_COLUMNS, [row for _, row in sorted(rows, key=lambda row: row[0])])
 

@@ -17,7 +17,7 @@ class Verdict:
         count: swallows whose peak lies in the test.
         cutoff: fewer than this are suspect.
         problems: why the test is invalid; none if it is valid.
-        unsure: counted swallows whose chance is below 0.8.
+        unsure: counted swallows whose chance is low or that rose much less than the others.
     """
 
     count: int
@@ -54,4 +54,4 @@ def verdict_of(swallows: Sequence[SwallowEvent], problems: tuple[str, ...], sett
     """Count the swallows of the test."""
     end = settings.start + settings.seconds
     inside = [swallow for swallow in swallows if settings.start <= swallow.peak <= end]
-    return Verdict(len(inside), settings.cutoff, problems, sum(swallow.confidence < 0.8 for swallow in inside))
+    return Verdict(len(inside), settings.cutoff, problems, sum(swallow.unsure for swallow in inside))
