@@ -10,6 +10,7 @@ pytest.importorskip("monai")
 from foreknow.errors import DataError, InputFileError, ParameterError
 from foreknow.learn import Settings, Silent, evaluate, read_description
 from foreknow.lung import WheezeSettings
+from foreknow.lung.lines import frames_that_show
 from foreknow.lung.network_folder import shipped_network
 from foreknow.lung.scoring import si_sdr
 from foreknow.lung.simulate import WHEEZE, SimulationSettings, simulate_recording
@@ -175,3 +176,49 @@ def test_settings_out_of_range_are_refused():
 
 def test_the_objective_is_a_number_a_coefficient(data, network):
     assert 0 <= evaluate(network, WheezeInjection(), data) < 10
+
+
+class _Gate(WheezeNetwork):
+    """Says what it is told; levels are 1."""
+
+    told: torch.Tensor
+
+    def gate_and_level(self, spectrum):
+        return self.told.expand(spectrum.shape), spectrum.abs()
+
+
+def test_what_lasts_shorter_than_a_wheeze_is_let_through_nowhere():
+    gated = _Gate(SETTINGS)
+    separator = NetworkWheezeSeparator(gated, WheezeSettings(), RATE)
+    noise = torch.randn(1, RATE, generator=torch.Generator().manual_seed(3))
+    frames = SETTINGS.stft(RATE)(noise).shape[-1]
+    least = frames_that_show(SETTINGS.stft(RATE), RATE, WheezeSettings())
+    for long, expected in ((least - 1, False), (least, True)):
+        gated.told = torch.zeros(int(SETTINGS.inside().sum()), frames)
+        gated.told[20, 10 : 10 + long] = 0.6
+        assert bool(separator.separate(noise).any()) == expected
+    assert separator.report.windows == 2
+
+
+def test_of_loud_coefficients_more_is_kept_than_the_gate_says():
+    gated = _Gate(SETTINGS)
+    separator = NetworkWheezeSeparator(gated, WheezeSettings(), RATE)
+    gated.told = torch.full((1, int(SETTINGS.inside().sum()), 40), 0.3)
+    spectrum = torch.complex(torch.tensor(1.0), torch.tensor(0.0)) * torch.full_like(gated.told, 1.0)
+    shares = [float(separator._share(level * spectrum)[0, 5, 20]) for level in (0.3, 3.0, 30.0)]
+    assert shares[0] == pytest.approx(0.3)
+    assert shares[1] == pytest.approx(1 - 0.25 * 0.7 / 0.3 / 3.0)
+    assert shares[2] > 0.97
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.12])
+def test_the_shortest_wheeze_is_kept(shipped, drawn, seconds):
+    time = torch.arange(drawn.breath.shape[0]) / RATE
+    inside = (time >= 3.0) & (time < 3.0 + seconds)
+    ends = ((torch.minimum(time - 3.0, 3.0 + seconds - time)).clamp(0, 0.015) / 0.015).double()
+    wheeze = torch.where(inside, ends * torch.sin(2 * torch.pi * 420 * time).double(), 0.0)
+    wheeze *= 4 * drawn.breath[inside].square().mean().sqrt() / wheeze[inside].square().mean().sqrt()
+    separator = NetworkWheezeSeparator(shipped, WheezeSettings())
+    window = (drawn.breath + wheeze)[: separator.window_samples]
+    found = separator.separate(window[None].float())[0].double()
+    assert float(found @ wheeze[: len(found)] / (wheeze @ wheeze)) > 0.7

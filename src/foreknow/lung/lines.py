@@ -56,3 +56,8 @@ def frames_of(stft: STFT, rate: float, settings: WheezeSettings) -> tuple[int, i
     length = max(2, math.ceil(settings.shortest * rate / stft.hop))
     width = settings.level_width * stft.window.shape[0] / rate
     return length, 2 * max(2, round(width / 2)) + 1
+
+
+def frames_that_show(stft: STFT, rate: float, settings: WheezeSettings) -> int:
+    """Frames in which the shortest line shows at least, those included that it fills in part."""
+    return max(2, math.floor((settings.shortest * rate + stft.window.shape[0]) / stft.hop))

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
 
 
 def path_opening(x: Tensor, length: int, slope: int = 1) -> Tensor:
@@ -20,19 +19,28 @@ def path_opening(x: Tensor, length: int, slope: int = 1) -> Tensor:
     Returns:
         The same shape; minus infinity where no path fits, because there are fewer frames.
     """
-    ending, starting = [x], [x]  # the best weakest place of paths of 1, 2, ... elements that end or start here
-    for _ in range(length - 1):
-        before = pad(widest(ending[-1], slope)[..., :-1], (1, 0), value=-torch.inf)
-        after = pad(widest(starting[-1], slope)[..., 1:], (0, 1), value=-torch.inf)
-        ending.append(torch.minimum(x, before))
-        starting.append(torch.minimum(x, after))
+    frames = x.shape[-1]
     best = torch.full_like(x, -torch.inf)
-    for first, second in zip(ending, reversed(starting), strict=True):
-        best = torch.maximum(best, torch.minimum(first, second))
+    if frames < length:
+        return best
+    # The best weakest place of paths of 1, 2, ... elements: of those that end at frames from the 1st, 2nd, ... on, of those that
+    # start at frames up to the last, the last but one, ...
+    ending, starting = [x], [x]
+    for count in range(1, length):
+        ending.append(torch.minimum(x[..., count:], widest(ending[-1][..., :-1], slope)))
+        starting.append(torch.minimum(x[..., : frames - count], widest(starting[-1][..., 1:], slope)))
+    for before, (first, second) in enumerate(zip(ending, reversed(starting), strict=True)):
+        inside = best[..., before : frames - (length - 1 - before)]
+        count = inside.shape[-1]
+        torch.maximum(inside, torch.minimum(first[..., :count], second[..., before:]), out=inside)
     return best
 
 
 def widest(x: Tensor, slope: int) -> Tensor:
     """The largest of the bins within ``slope``."""
-    images = x.reshape(-1, 1, *x.shape[-2:])
-    return max_pool2d(images, (2 * slope + 1, 1), stride=1, padding=(slope, 0)).reshape(x.shape)
+    largest = x.clone()
+    for shift in range(1, min(slope, x.shape[-2] - 1) + 1):
+        above, below = largest[..., shift:, :], largest[..., :-shift, :]
+        torch.maximum(above, x[..., :-shift, :], out=above)
+        torch.maximum(below, x[..., shift:, :], out=below)
+    return largest

@@ -76,10 +76,14 @@ class WheezeNetwork(nn.Module):
 
     def gate(self, spectrum: Tensor) -> Tensor:
         """How much of each coefficient is a line, 0 to 1; (batch, bins, frames)."""
+        return self.gate_and_level(spectrum)[0]
+
+    def gate_and_level(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the modulus over the level of the breath sound around; (batch, bins, frames) each."""
         modulus = spectrum.abs()
-        level = level_across(modulus, self._around).clamp_min(torch.finfo(modulus.dtype).tiny)
-        seen = (modulus / level).clamp_min(1e-12).log().clamp(_DEEPEST, _HIGHEST)
-        return torch.sigmoid(self.network(seen.unsqueeze(1)).squeeze(1) + _CLOSED)
+        over = modulus / level_across(modulus, self._around).clamp_min(torch.finfo(modulus.dtype).tiny)
+        seen = over.clamp_min(1e-12).log().clamp(_DEEPEST, _HIGHEST)
+        return torch.sigmoid(self.network(seen.unsqueeze(1)).squeeze(1) + _CLOSED), over
 
     def __str__(self) -> str:
         """The model whose loss it was trained on."""
