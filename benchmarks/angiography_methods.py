@@ -13,6 +13,7 @@ from torch import Tensor
 
 from foreknow import L1, Component, Exact, Model, NuclearNorm
 from foreknow.angiography.mask import vessel_mask
+from foreknow.angiography.mask_rule import LayerRule
 from foreknow.angiography.modes import Enhancer, Mode
 from foreknow.angiography.pan import no_pan
 from foreknow.angiography.separate import Separation
@@ -130,4 +131,4 @@ def _then_total_variation(y: Tensor) -> Tensor:
 def _as_separation(attenuation: Tensor, layer: Tensor) -> Separation:
     area = torch.ones(attenuation.shape[1:], dtype=torch.bool)
     pan = no_pan(len(attenuation), (attenuation.shape[1], attenuation.shape[2]))
-    return Separation(layer, attenuation - layer, area, 0.0, pan, 0.0, 0, True, 0, "", ())
+    return Separation(layer, attenuation - layer, area, 0.0, pan, 0.0, 0, True, 0, "", (), LayerRule())

@@ -1,6 +1,7 @@
 """Vessels out of moving backgrounds: separation, mask, movement, tree, and what cannot be separated."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from foreknow.angiography.contrast import contrast_to_noise, maximum_opacity
 from foreknow.angiography.exposed import frozen_frames
 from foreknow.angiography.hysteresis import components_that_rise
 from foreknow.angiography.mask import vessel_mask
+from foreknow.angiography.mask_rule import GateRule, LayerRule
 from foreknow.angiography.pan import find_pan, no_pan
 from foreknow.angiography.separate import separate_run
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.simulate import MotionSettings, RunSettings, simulate_run
-from foreknow.angiography.subspace import directions_of
+from foreknow.angiography.subspace import leading_courses, vessels_beyond
 from foreknow.angiography.tree import vessel_tree
 from foreknow.errors import DataError, ParameterError
 from foreknow.priors import NonNegative
@@ -60,7 +62,7 @@ def test_layers_sum_to_the_run_and_show_the_vessels(run, separation):
 
 
 @pytest.mark.parametrize(("seed", "frames", "rate"), [(21, 20, 7.5), (23, 36, 15.0)])
-def test_three_solutions_find_more_than_plain_robust_pca(seed, frames, rate):
+def test_two_solutions_find_more_than_plain_robust_pca(seed, frames, rate):
     run = simulate_run(RunSettings(frames=frames, size=96, rate=rate), seed)
     weight = classical_sparse_weight(run.attenuation, event_dims=3)
     sparse = L1(weight, event_dims=3) & NonNegative(event_dims=3)
@@ -71,14 +73,28 @@ def test_three_solutions_find_more_than_plain_robust_pca(seed, frames, rate):
     assert less < lost
 
 
-def test_directions_of_a_background_count_neither_its_level_nor_noise():
+def test_vessels_are_measured_against_the_course_of_their_background():
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.linalg.qr(torch.randn(900, 3, generator=generator)).Q.T.reshape(3, 30, 30)
-    course = torch.linalg.qr(torch.randn(12, 4, generator=generator).sub(0.5)).Q
-    course = torch.linalg.qr(course[:, :3] - course[:, :3].mean(0)).Q
-    film = torch.einsum("tk,kij->tij", course, pictures)
-    assert directions_of(film + 5) == pytest.approx(4, abs=0.01)
-    assert directions_of(torch.ones(5, 8, 8)) == pytest.approx(1)
+    course = 1 + 0.2 * torch.sin(torch.arange(16) / 2)
+    still = course[:, None, None] * torch.rand(20, 20, generator=generator)
+    truth = torch.zeros(16, 20, 20)
+    for number in range(16):
+        truth[number, number : number + 4, 3:17] = 0.5
+    pale = 0.4 * truth  # as the weights of a sparse layer leave it
+    frames, known = still + truth, torch.ones(16, 20, 20, dtype=torch.bool)
+    found = vessels_beyond(frames, pale, leading_courses(frames - pale, 0.1), known)
+    assert not found[truth == 0].any()
+    assert float((found - truth).abs().sum()) < 0.5 * float((pale - truth).abs().sum())
+
+
+def test_a_mask_is_made_by_the_rule_of_its_kind(separation):
+    strict = vessel_mask(replace(separation, mask_rule=LayerRule(level=6.0, peak=20.0)))
+    mask = vessel_mask(separation)
+    assert strict.threshold == pytest.approx(2 * mask.threshold)
+    assert bool(mask.binary[strict.binary].all())
+    assert int(strict.binary.sum()) < int(mask.binary.sum())
+    with pytest.raises(ParameterError, match="there is none"):
+        vessel_mask(replace(separation, mask_rule=GateRule()))
 
 
 def test_components_rise_and_are_large_enough():
@@ -155,7 +171,11 @@ def test_runs_without_changes_or_pictures_end_in_a_sentence(run):
 
 def test_settings_out_of_range():
     with pytest.raises(ParameterError):
-        EnhanceSettings(sure_weight=3.0)
+        EnhanceSettings(found_weight=3.0)
+    with pytest.raises(ParameterError, match="in order"):
+        LayerRule(level=5.0, peak=3.0)
+    with pytest.raises(ParameterError, match="between 0 and 1"):
+        GateRule(peak=1.5)
     with pytest.raises(ParameterError):
         EnhanceSettings(working_side=8)
 

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from foreknow.angiography.hysteresis import components_that_rise
-from foreknow.angiography.noise import noise_of_samples, some_pixels
+from foreknow.angiography.mask_rule import GateRule
+from foreknow.angiography.noise import noise_of_smoothed
 from foreknow.angiography.separate import Separation
 from foreknow.angiography.settings import EnhanceSettings
+from foreknow.errors import ParameterError
 from foreknow.simulate.blur import gaussian_blur
 
 
@@ -48,31 +50,32 @@ class VesselMask:
 
 
 def vessel_mask(separation: Separation, settings: EnhanceSettings | None = None) -> VesselMask:
-    """Pixels above a multiple of the noise, in connected components that reach a higher one and are large enough.
+    """Pixels above a level, in connected components that reach a higher one and are large enough.
 
-    The two levels are those of a threshold with hysteresis (Canny 1986). Where a network has looked, they are put to its gate.
+    The two levels are those of a threshold with hysteresis (Canny 1986), which the separation carries with it: multiples of the
+    noise for a layer of attenuation, values of the gate where a network has looked.
 
     Args:
         separation: of the run.
-        settings: the levels.
+        settings: smoothing and smallest area.
+
+    Raises:
+        ParameterError: if the rule is that of a gate and there is none.
     """
     settings = settings or EnhanceSettings()
-    vessels = separation.vessels
+    vessels, rule = separation.vessels, separation.mask_rule
     area = settings.mask_area / 1000 * vessels.shape[1] * vessels.shape[2]
-    if separation.gate is not None:
-        score, low, high = separation.gate, settings.gate_level, settings.gate_peak
-    else:
-        width = settings.smoothing / 1000 * min(vessels.shape[1:])
-        score = torch.empty_like(vessels)
-        for frame, layer in zip(score, vessels, strict=True):
-            frame.copy_(torch.where(separation.area, gaussian_blur(layer, width), 0.0))
-        noise = _smoothed_noise(separation, width)
-        low, high = settings.mask_level * noise, settings.mask_peak * noise
-    return VesselMask(score, components_that_rise(score, low, high, area), low, separation.gate is not None)
-
-
-def _smoothed_noise(separation: Separation, width: float) -> float:
-    """Standard deviation of the noise of smoothed frames, from some of their pixels."""
-    chosen = some_pixels(separation.area)
-    pairs = zip(separation.vessels, separation.background, strict=True)
-    return noise_of_samples(torch.stack([gaussian_blur(one + other, width).flatten()[chosen] for one, other in pairs]))
+    if isinstance(rule, GateRule):
+        if separation.gate is None:
+            message = "the rule of this mask is that of a gate, and there is none"
+            raise ParameterError(message)
+        binary = components_that_rise(separation.gate, rule.level, rule.peak, area)
+        return VesselMask(separation.gate, binary, rule.level, is_gate=True)
+    width = settings.smoothing / 1000 * min(vessels.shape[1:])
+    score = torch.empty_like(vessels)
+    for frame, layer in zip(score, vessels, strict=True):
+        frame.copy_(torch.where(separation.area, gaussian_blur(layer, width), 0.0))
+    frames = (one + other for one, other in zip(vessels, separation.background, strict=True))
+    noise = noise_of_smoothed(frames, width, separation.area)
+    low, high = rule.level * noise, rule.peak * noise
+    return VesselMask(score, components_that_rise(score, low, high, area), low)

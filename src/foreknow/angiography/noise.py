@@ -1,8 +1,11 @@
 """The noise of a run, from the differences of its frames, whatever their exposure."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
+from foreknow.simulate.blur import gaussian_blur
 from foreknow.solve import noise_level
 
 _SAMPLES = 2**17  # pixels that are looked at
@@ -17,6 +20,18 @@ def noise_of_run(attenuation: Tensor, area: Tensor) -> float:
     """
     chosen = some_pixels(area)
     return noise_of_samples(torch.stack([frame.flatten()[chosen] for frame in attenuation]))
+
+
+def noise_of_smoothed(frames: Iterable[Tensor], width: float, area: Tensor) -> float:
+    """Likewise of frames that were smoothed.
+
+    Args:
+        frames: (height, width) each, two or more; one at a time is kept.
+        width: standard deviation of the smoothing, pixels.
+        area: (height, width) bool, what was exposed.
+    """
+    chosen = some_pixels(area)
+    return noise_of_samples(torch.stack([gaussian_blur(frame, width).flatten()[chosen] for frame in frames]))
 
 
 def noise_of_samples(samples: Tensor) -> float:

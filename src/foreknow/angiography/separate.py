@@ -10,11 +10,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from foreknow.angiography.balanced import BalancedRobustPCA, Found
 from foreknow.angiography.exposed import exposed_area, frozen_frames, require_separable
+from foreknow.angiography.mask_rule import MaskRule
 from foreknow.angiography.noise import noise_of_run
 from foreknow.angiography.pan import Pan, no_pan
 from foreknow.angiography.pan_of_run import pan_of_run, reduced
+from foreknow.angiography.reweighted import Found, ReweightedRobustPCA
 from foreknow.angiography.settings import EnhanceSettings
 from foreknow.angiography.subspace import background_at_full_size
 
@@ -37,6 +38,7 @@ class Separation:
         directions: rank of the background, at the working size.
         formula: of the model.
         notices: sentences for the user.
+        mask_rule: how this kind of result becomes a mask (`vessel_mask`).
         gate: (frames, height, width) float32, 0 to 1, how sure a network is of a vessel; None where none looked.
     """
 
@@ -51,19 +53,19 @@ class Separation:
     directions: int
     formula: str
     notices: tuple[str, ...]
+    mask_rule: MaskRule
     gate: Tensor | None = field(default=None, repr=False)
 
 
 class RunSolver(Protocol):
     """How the low-rank background and the vessels of frames in place are found."""
 
-    def __call__(self, frames: Tensor, seen: Tensor | None, sigma: float, tell: Callable[[float], None]) -> Found:
+    def __call__(self, frames: Tensor, seen: Tensor | None, tell: Callable[[float], None]) -> Found:
         """Take frames apart.
 
         Args:
             frames: (frames, height, width) attenuation, 0 where it is hidden.
             seen: (frames, height, width) bool, what is not hidden; None for all.
-            sigma: standard deviation of the noise.
             tell: told the share that is done.
         """
 
@@ -83,7 +85,7 @@ def separate_run(
 
         min |L|_* + sum_i w_i s_i   over  L + S = D, S >= 0.
 
-    It is solved to a certified duality gap, with weights w that follow from a solution without the sign (`BalancedRobustPCA`).
+    It is solved to a certified duality gap, with weights w that follow from a solution with equal ones (`ReweightedRobustPCA`).
 
     Args:
         attenuation: (frames, height, width) float32.
@@ -92,13 +94,13 @@ def separate_run(
         settings: how to separate.
         name: what sentences call the run.
         progress: told the share that is done, 0 to 1; may raise to stop.
-        solver: what finds background and vessels; `BalancedRobustPCA` with ``settings`` if None.
+        solver: what finds background and vessels; `ReweightedRobustPCA` with ``settings`` if None.
 
     Raises:
         DataError: if there are too few frames, or nothing to separate in them.
     """
     settings = settings or EnhanceSettings()
-    solver = solver or BalancedRobustPCA(settings)
+    solver = solver or ReweightedRobustPCA(settings)
     tell = progress or (lambda share: None)  # noqa: ARG005
     opened = torch.ones(attenuation.shape[1:], dtype=torch.bool) if opened is None else opened
     area = exposed_area(attenuation, opened, darkest)
@@ -107,10 +109,9 @@ def separate_run(
     small, inside = reduced(attenuation, factor), reduced(area[None].float(), factor)[0] > 0.999
     pan, remarks = pan_of_run(small, inside, settings.pan_gain, factor)
     tell(0.1)
-    sigma = noise_of_run(small, inside)
     placed = pan.align(torch.where(inside, small, small.new_zeros(())))
     seen = pan.align(inside.expand_as(small).contiguous())  # without movement what is hidden is 0 in all frames, which has low rank
-    found = solver(placed, seen if pan.reach else None, sigma, lambda share: tell(0.1 + 0.7 * share))
+    found = solver(placed, seen if pan.reach else None, lambda share: tell(0.1 + 0.7 * share))
     low_rank, vessels = found.background, found.vessels
     if factor > 1:
         whole_pan = _scaled(pan, factor, attenuation)
@@ -134,6 +135,7 @@ def separate_run(
         converged=found.converged,
         directions=int((values > _DIRECTION * values[0]).sum()),
         formula=found.formula,
+        mask_rule=found.mask_rule,
         notices=(*remarks, *_remarks(attenuation, settings), *found.notices),
     )
 

@@ -11,16 +11,16 @@ _LEADING = 3e-3  # of the largest singular value: what counts as a direction; of
 _ROUNDS = 3
 
 
-def directions_of(background: Tensor) -> float:
-    """The effective number of directions of a background (frames, height, width): its mean over time, and what varies about it.
+def leading_courses(background: Tensor, share: float) -> Tensor:
+    """Orthonormal courses in time (frames, directions) of a background (frames, height, width).
 
-    That is the participation ratio of its singular values, (sum s)^2 / sum s^2, which counts equal ones as one each and small ones
-    hardly; the level of attenuation, which is free, does not matter.
+    Args:
+        background: the layer.
+        share: of the largest singular value; directions below it are left out.
     """
     rows = background.flatten(1).double()
-    rows = rows - rows.mean(dim=0)
-    values = torch.linalg.eigvalsh(rows @ rows.T).clamp_min(0)
-    return 1.0 + float(values.sqrt().sum().square() / values.sum().clamp_min(torch.finfo(values.dtype).tiny))
+    values, basis = torch.linalg.eigh(rows @ rows.T)
+    return basis[:, values > (share**2) * values[-1]].to(background.dtype)
 
 
 def background_at_full_size(
@@ -43,9 +43,7 @@ def background_at_full_size(
     Returns:
         ``(vessels, background)``, (frames, height, width) each; they sum to the frames.
     """
-    rows = low_rank.flatten(1).double()
-    values, basis = torch.linalg.eigh(rows @ rows.T)
-    basis = basis[:, values > (_LEADING**2) * values[-1]].to(attenuation.dtype)
+    basis = leading_courses(low_rank, _LEADING)
     height, width = attenuation.shape[1:]
     size = (height // factor, width // factor)
     support = _enlarged(reduced_pan.restore(vessels, size), height, width)
@@ -56,12 +54,14 @@ def background_at_full_size(
         placed = torch.zeros_like(frames)
         for start in range(0, frames.shape[1], _BAND):
             band = slice(start, start + _BAND)
-            placed[:, band] = _vessels(frames[:, band], hidden[:, band], basis, seen[:, band])
+            placed[:, band] = vessels_beyond(frames[:, band], hidden[:, band], basis, seen[:, band])
         found = pan.restore(placed, (height, width))
     else:
         for start in range(0, height, _BAND):
             band = slice(start, start + _BAND)
-            found[:, band] = _vessels(attenuation[:, band], support[:, band], basis, area[band].expand_as(attenuation[:, band]))
+            found[:, band] = vessels_beyond(
+                attenuation[:, band], support[:, band], basis, area[band].expand_as(attenuation[:, band])
+            )
     found = torch.where(area, found, 0.0)
     return found, attenuation - found
 
@@ -74,8 +74,15 @@ def _enlarged(vessels: Tensor, height: int, width: int) -> Tensor:
     return whole
 
 
-def _vessels(frames: Tensor, support: Tensor, basis: Tensor, seen: Tensor) -> Tensor:
-    """Alternating: the background of a pixel is the projection of what is no vessel, the vessel what exceeds it on the support."""
+def vessels_beyond(frames: Tensor, support: Tensor, basis: Tensor, seen: Tensor) -> Tensor:
+    """Alternating: the background of a pixel is the projection of what is no vessel, the vessel what exceeds it on the support.
+
+    Args:
+        frames: (frames, height, width).
+        support: where vessels may be, larger than 0 there; what it begins with.
+        basis: courses in time of the background, `leading_courses`.
+        seen: (frames, height, width) bool, what is not hidden.
+    """
     shape = frames.shape
     data, hidden, known = frames.flatten(1), support.flatten(1).to(frames.dtype), seen.flatten(1)
     vessels = hidden

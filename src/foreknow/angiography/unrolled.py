@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from foreknow.angiography.balanced import FORMULA, Found
+from foreknow.angiography.mask_rule import LayerRule
+from foreknow.angiography.reweighted import FORMULA, Found
 from foreknow.model import Model
 from foreknow.noise import Exact
 from foreknow.parameters import Parameter, Positive
@@ -18,6 +19,7 @@ from foreknow.unroll import StepSizes, UnrolledNetwork, Weights
 
 KIND = "angiography unrolled"
 STEPS = 8
+_RULE = LayerRule(level=2.0, peak=20.0)
 
 
 class RelativeWeight(Parameter):
@@ -67,7 +69,7 @@ class UnrolledSolver:
     def __init__(self, network: UnrolledNetwork) -> None:
         self.network = network
 
-    def __call__(self, frames: Tensor, seen: Tensor | None, sigma: float, tell: Callable[[float], None]) -> Found:  # noqa: ARG002
+    def __call__(self, frames: Tensor, seen: Tensor | None, tell: Callable[[float], None]) -> Found:  # noqa: ARG002
         """See `RunSolver`; what is hidden counts as 0."""
         for_pixels(self.network, frames[0].numel())
         device = next(self.network.parameters()).device
@@ -83,4 +85,5 @@ class UnrolledSolver:
             iterations=self.network.steps,
             converged=True,
             formula=f"{FORMULA}; {self.network.steps} learned steps",
+            mask_rule=_RULE,
         )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from foreknow.angiography.exposed import exposed_area, frozen_frames, require_separable
+from foreknow.angiography.mask_rule import GateRule
 from foreknow.angiography.network.looking import look_at_run
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.angiography.noise import noise_of_run
@@ -69,6 +70,7 @@ def separate_by_network(
         converged=True,
         directions=0,
         formula=FORMULA,
+        mask_rule=GateRule(),
         notices=(*notices, *([f"{repeated} of {frames} frames repeat the frame before"] if repeated else [])),
         gate=seen.gate,
     )
