@@ -78,11 +78,12 @@ def _parts(image: Image) -> dict[str, Callable[[], object]]:
     settings, network = DetectSettings(), _network()
     density = optical_density_of(torch.as_tensor(image))
     solved = SolvedBackground().find(density, settings)
-    found = detect_on(density, solved, settings)
+    above = density - solved.surface
+    found = detect_on(above, solved, settings)
     parts: dict[str, Callable[[], object]] = {
         "density": lambda: optical_density_of(torch.as_tensor(image)),
         "background, solver": lambda: SolvedBackground().find(density, settings),
-        "cells and nuclei": lambda: detect_on(density, solved, settings),
+        "cells and nuclei": lambda: detect_on(above, solved, settings),
         "measurements": lambda: measure_cells(found.cells, found.nuclei, found.density),
     }
     if network is not None:

@@ -87,13 +87,13 @@ def test_clumps_are_split_by_nuclei_and_by_shape():
     two = Nuclei(nuclei, np.array([[40.0, 40], [92, 40]]), np.array([49.0, 49]), np.array([0.5, 0.5]))
     none = Nuclei(np.zeros_like(nuclei), np.zeros((0, 2)), np.zeros(0), np.zeros(0))
     for known in (two, none):
-        labels = split_cells(region, known, 30.0)
+        labels = split_cells(ndimage.label(region)[0], known, 30.0)
         assert labels.max() == 2
         assert (labels > 0).sum() == region.sum()
         for disc in discs:
             best = max(dice(labels == number, disc) for number in (1, 2))
             assert best > 0.9
-    assert split_cells(np.zeros_like(region), none, 0.0).max() == 0
+    assert split_cells(np.zeros(region.shape, dtype=np.int32), none, 0.0).max() == 0
 
 
 def test_measurements_of_a_known_disc():
@@ -169,7 +169,7 @@ def test_large_cells_are_split_as_small_ones_are():
     for number, x in enumerate((120, 276), start=1):
         nuclei[((rows - 120) ** 2 + (columns - x) ** 2) < 100] = number
     two = Nuclei(nuclei, np.array([[120.0, 120], [276, 120]]), np.array([316.0, 316]), np.array([0.5, 0.5]))
-    labels = split_cells(region, two, 90.0)
+    labels = split_cells(ndimage.label(region)[0], two, 90.0)
     assert labels.max() == 3
     assert np.array_equal(labels > 0, region)
     assert len(np.unique(labels[spot])) == 1
@@ -272,3 +272,35 @@ def test_regions_of_real_fields(name: str):
     region = np.asarray(Image.open(REAL / "region" / f"{name}.png"))
     found = detect(np.asarray(Image.open(REAL / "images" / f"{name}.png")))
     assert dice(found.mask, region == 255, region != 127) > 0.95
+
+
+def test_runs_say_what_pixels_say():
+    from foreknow.cytology.runs import Runs
+
+    generator = np.random.default_rng(3)
+    parts, count = ndimage.label(ndimage.gaussian_filter(generator.standard_normal((70, 90)), 3) > 0.02)
+    plane, sign = generator.random(parts.shape).astype(np.float32), generator.random(parts.shape) > 0.995
+    runs, numbers = Runs.of(parts), np.arange(count + 1)
+    assert np.array_equal(runs.image(runs.values), parts)
+    assert np.array_equal(runs.looked_up(numbers % 3 == 1), (numbers % 3 == 1)[parts])
+    assert np.array_equal(runs.areas(count), np.bincount(parts.ravel()))
+    assert np.allclose(runs.by_label(runs.sums(plane), count), np.bincount(parts.ravel(), weights=plane.ravel()), rtol=1e-5)
+    assert set(np.flatnonzero(runs.holding(sign, count))) == set(np.unique(parts[sign])) - {0}
+
+
+def test_bands_change_nothing():
+    from foreknow.cytology.bands import smoothed
+    from foreknow.simulate.blur import gaussian_blur
+
+    planes = torch.rand(2, 530, 60, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(smoothed(planes, 1.0), gaussian_blur(planes, 1.0))
+    assert torch.equal(smoothed(planes, 2.6), gaussian_blur(planes, 2.6))
+
+
+def test_a_surface_is_the_same_at_once_and_in_windows():
+    from foreknow.cytology.surface import at_pixels
+
+    surface = torch.rand(3, 7, 9, generator=torch.Generator().manual_seed(1))
+    whole = at_pixels(surface, 8, (56, 72))
+    assert torch.allclose(whole, torch.nn.functional.interpolate(surface[None], scale_factor=8, mode="bilinear")[0], atol=1e-5)
+    assert torch.equal(at_pixels(surface, 8, (20, 31), (30, 41)), whole[:, 30:50, 41:])

@@ -14,6 +14,7 @@ from foreknow.cytology.above_glass import CellsAboveGlass
 from foreknow.cytology.light import Cast, SmoothLight
 from foreknow.cytology.light_fit import fit_light
 from foreknow.cytology.settings import DetectSettings
+from foreknow.cytology.surface import at_pixels
 from foreknow.errors import ShapeError
 from foreknow.model import Model
 from foreknow.priors import Box, NuclearNorm
@@ -206,7 +207,4 @@ def reduced(planes: Tensor, factor: int) -> Tensor:
 
 def at_size(surface: Tensor, size: tuple[int, int]) -> Tensor:
     """A smooth surface (channels, h, w) of the coarse grid at full size."""
-    factor = max(1, math.ceil(max(size) / max(surface.shape[-2:])))
-    whole = (surface.shape[-2] * factor, surface.shape[-1] * factor)
-    full = functional.interpolate(surface[None], size=whole, mode="bilinear", align_corners=False)[0]
-    return full[:, : size[0], : size[1]]
+    return at_pixels(surface, max(1, math.ceil(max(size) / max(surface.shape[-2:]))), size)

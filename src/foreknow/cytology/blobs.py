@@ -17,10 +17,8 @@ from foreknow.simulate.blur import gaussian_blur
 
 _FINE, _WIDE = (2.0, 2.8), (4.0, 5.6, 8.0)  # standard deviations, pixels; a disc of radius r answers most at r / sqrt(2)
 _RATIO = 1.4  # of one to the next
-_BOX = 1 / 16  # variance of a square of two pixels, in squares
 _OWN = 0.9  # of its radius: within which a blob bears no other
-_BLOCK, _TOGETHER, _MARGIN = 64, 8, 32  # pixels, blocks, pixels; the widest blur reaches as far as the margin
-_MOST = 0.5  # of the blocks: where more than that are looked at, the field is looked at as a whole
+_BLOCK, _TOGETHER, _MARGIN = 64, 8, 32  # pixels; blocks, as many as fit into the cache; pixels, as far as the widest blur reaches
 
 
 @dataclass(frozen=True)
@@ -31,33 +29,31 @@ class Blobs:
         rows: (n,) of the centres.
         columns: likewise.
         radius: (n,) pixels.
-        image: (height, width) float32, the smoothed density; 0 where nothing was looked for.
     """
 
     rows: NDArray[np.intp] = field(repr=False)
     columns: NDArray[np.intp] = field(repr=False)
     radius: NDArray[np.float32] = field(repr=False)
-    image: NDArray[np.float32] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    def of_those(self, kept: NDArray[np.bool_]) -> Blobs:
+        """Some of them."""
+        return Blobs(self.rows[kept], self.columns[kept], self.radius[kept])
 
-def find_blobs(density: Tensor, smoothing: float, least: float, where: NDArray[np.bool_] | None = None) -> Blobs:
+
+def find_blobs(density: Tensor, least: float, where: NDArray[np.bool_] | None = None) -> Blobs:
     """Maxima over scale space (Lindeberg 1998), differences of Gaussians for the Laplacian.
 
     Args:
-        density: (height, width).
-        smoothing: standard deviation with which it is smoothed first, pixels.
+        density: (height, width), smoothed.
         least: answer that a blob gives at least.
         where: (height, width), near which blobs are sought; everywhere if None.
     """
-    image = np.zeros(tuple(density.shape), dtype=np.float32)
     found: list[NDArray[np.float64]] = []
     for place, own in _windows(tuple(density.shape), where):
-        smooth = gaussian_blur(density[place], smoothing)
-        image[place] = smooth.numpy()
-        answer, radius = _answers(smooth)
+        answer, radius = _answers(density[place])
         peaks = _peaks(answer, least)
         rows, columns = peaks[:, 0] + place[0].start, peaks[:, 1] + place[1].start
         kept = own[rows // _BLOCK, columns // _BLOCK]
@@ -65,20 +61,17 @@ def find_blobs(density: Tensor, smoothing: float, least: float, where: NDArray[n
         found.append(np.stack((rows[kept], columns[kept], radius[at], answer[at]), axis=1))
     every = np.concatenate(found) if found else np.zeros((0, 4))
     every = _apart(every)
-    return Blobs(every[:, 0].astype(np.intp), every[:, 1].astype(np.intp), every[:, 2].astype(np.float32), image)
+    return Blobs(every[:, 0].astype(np.intp), every[:, 1].astype(np.intp), every[:, 2].astype(np.float32))
 
 
 def _windows(shape: tuple[int, ...], where: NDArray[np.bool_] | None) -> list[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
     """Slices of the field and the blocks that each answers for."""
     height, width = shape[-2:]
     blocks = (-(-height // _BLOCK), -(-width // _BLOCK))
-    whole = [((slice(0, height), slice(0, width)), np.ones(blocks, dtype=bool))]
-    if where is None:
-        return whole
-    rows = np.logical_or.reduceat(where, np.arange(0, height, _BLOCK), axis=0)
-    used = np.logical_or.reduceat(rows, np.arange(0, width, _BLOCK), axis=1)
-    if used.mean() > _MOST:
-        return whole
+    used = np.ones(blocks, dtype=bool)
+    if where is not None:
+        rows = np.logical_or.reduceat(where, np.arange(0, height, _BLOCK), axis=0)
+        used = np.logical_or.reduceat(rows, np.arange(0, width, _BLOCK), axis=1)
     windows = []
     for top in range(0, blocks[0], _TOGETHER):
         for left in range(0, blocks[1], _TOGETHER):
@@ -93,27 +86,34 @@ def _windows(shape: tuple[int, ...], where: NDArray[np.bool_] | None) -> list[tu
 
 def _answers(density: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The largest normalised answer over scales, and the radius it belongs to; wide ones at half the size."""
-    best, radius = _largest(density, _FINE, 0.0)
-    wide = gaussian_blur(density, _FINE[-1] * math.sqrt(_RATIO))
+    best, radius, wide = _largest(density, _FINE, 0.0)
     half = functional.avg_pool2d(wide[None], 2, ceil_mode=True, count_include_pad=False)[0]
-    coarse, size = _largest(half, tuple(scale / 2 for scale in _WIDE), _FINE[-1] ** 2 * _RATIO / 4 + _BOX)
+    known = _FINE[-1] ** 2 * _RATIO / 4 + _variance_of_square(2)
+    coarse, size, _ = _largest(half, tuple(scale / 2 for scale in _WIDE), known)
     height, width = density.shape
     coarse = functional.interpolate(coarse[None, None], scale_factor=2, mode="bilinear")[0, 0, :height, :width]
     size = 2 * size.repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)[:height, :width]
     return torch.maximum(best, coarse).numpy(), torch.where(coarse > best, size, radius).numpy()
 
 
-def _largest(density: Tensor, scales: tuple[float, ...], variance: float) -> tuple[Tensor, Tensor]:
-    """Answer and radius over scales, in pixels of a density that is blurred by ``variance`` already."""
+def _variance_of_square(side: int) -> float:
+    """Of the mean over a square of pixels, in squares of it."""
+    return (1 - 1 / side**2) / 12
+
+
+def _largest(density: Tensor, scales: tuple[float, ...], known: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Answer and radius over scales, in pixels of a density that is blurred by a ``known`` variance; the widest blur of it too."""
     best, radius = torch.zeros_like(density), torch.ones_like(density)
-    narrow = gaussian_blur(density, math.sqrt(max(0.0, scales[0] ** 2 / _RATIO - variance)))
-    for scale in scales:
-        wide = gaussian_blur(density, math.sqrt(scale * scale * _RATIO - variance))
-        answer = (narrow - wide) / (_RATIO - 1) * 1.2
-        radius = torch.where(answer > best, scale * math.sqrt(2), radius)
-        best = torch.maximum(best, answer)
-        narrow = wide
-    return best, radius
+    narrow, variance = density, known
+    for scale in (None, *scales):
+        next_variance = scales[0] ** 2 / _RATIO if scale is None else scale**2 * _RATIO
+        wide = gaussian_blur(narrow, math.sqrt(max(0.0, next_variance - variance)))
+        if scale is not None:
+            answer = (narrow - wide).mul_(1.2 / (_RATIO - 1))
+            radius.masked_fill_(answer > best, scale * math.sqrt(2))
+            best = torch.maximum(best, answer)
+        narrow, variance = wide, max(variance, next_variance)
+    return best, radius, narrow
 
 
 def _peaks(answer: NDArray[np.float32], least: float) -> NDArray[np.intp]:
@@ -128,9 +128,8 @@ def _highest(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """The largest of five in a row."""
     out = values.copy()
     for step in (1, 2):
-        count = values.shape[axis] - step
         low, high = ([slice(None)] * 2 for _ in range(2))
-        low[axis], high[axis] = slice(0, count), slice(step, None)
+        low[axis], high[axis] = slice(0, -step), slice(step, None)
         np.maximum(out[tuple(low)], values[tuple(high)], out=out[tuple(low)])
         np.maximum(out[tuple(high)], values[tuple(low)], out=out[tuple(high)])
     return out

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from foreknow.cytology.bands import bands
 from foreknow.errors import DataError, ShapeError
 
 _LEAST_SIDE = 32
@@ -40,14 +41,18 @@ def optical_density_of(image: Tensor, name: str = "the image") -> Tensor:
 
 
 def density_of_values(values: Tensor, largest: float) -> Tensor:
-    """Optical density of values, each taken for the middle of its step of 255."""
-    return (values + largest / 510).div_(largest * (1 + 1 / 510)).log10_().neg_()
+    """Optical density of values (channels, height, width), each taken for the middle of its step of 255, in their place."""
+    for plane in values:
+        for band in bands(plane.shape[0]):
+            plane[band].add_(largest / 510).div_(largest * (1 + 1 / 510)).log10_().neg_()
+    return values
 
 
 def planes_of(image: Tensor) -> tuple[Tensor, float]:
-    """(channels, height, width) float32 of an image, and the largest value that its type can have."""
+    """A copy (channels, height, width) float32 of an image, and the largest value that its type can have."""
     planes = image[None] if image.ndim == 2 else image.movedim(-1, 0)
-    return planes.contiguous().to(torch.float32), {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
+    copy = torch.empty(planes.shape, dtype=torch.float32, device=planes.device).copy_(planes)
+    return copy, {torch.uint8: 255.0, torch.uint16: 65535.0}.get(planes.dtype, 1.0)
 
 
 def light_of(density: Tensor) -> Tensor:

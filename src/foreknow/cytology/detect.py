@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foreknow.cytology.bands import smoothed
 from foreknow.cytology.density import light_of, optical_density_of
 from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
 from foreknow.cytology.nuclei import Nuclei, NucleusLook, find_nuclei
-from foreknow.cytology.region import cell_region, dark_region, density_noise, score_of
+from foreknow.cytology.region import cell_region, dark_region, density_noise
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.split import split_cells
-from foreknow.simulate.blur import gaussian_blur
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def detect(
     with torch.no_grad():
         pixels = image if isinstance(image, Tensor) else torch.as_tensor(np.require(image, requirements=["W", "C"]))
         density = optical_density_of(pixels, name)
-        return detect_on(density, (finder or SolvedBackground()).find(density, settings), settings)
+        background = (finder or SolvedBackground()).find(density, settings)
+        return detect_on(density.sub_(background.surface), background, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +117,19 @@ class FieldScale:
     look: NucleusLook | None
 
 
-def detect_on(density: Tensor, background: FoundBackground, settings: DetectSettings, scale: FieldScale | None = None) -> Detection:
-    """Find the cells of a field (channels, height, width) of optical density, whose background is known.
+def detect_on(above: Tensor, background: FoundBackground, settings: DetectSettings, scale: FieldScale | None = None) -> Detection:
+    """Find the cells of a field whose background is known and taken away.
 
     Args:
-        density: of the field.
-        background: of it.
+        above: (channels, height, width) optical density above the background.
+        background: of the field.
         settings: how to find them.
         scale: of the slide that it belongs to; its own if None.
     """
-    above = density - background.surface
-    smooth = gaussian_blur(above, settings.smoothing)
+    smooth = smoothed(above, settings.smoothing)
     noise = density_noise(smooth) if scale is None else scale.noise
-    dark, dust = dark_region(score_of(smooth, noise), above, settings)
-    nuclei = find_nuclei(above, float(noise.amax()), settings, None if scale is None else scale.look, dark)
-    region, debris, radius = cell_region(dark, nuclei, settings, above, None if scale is None else scale.radius)
-    cells = split_cells(region, nuclei, radius)
+    dark, dust = dark_region(smooth, noise, above, settings)
+    nuclei = find_nuclei(above, smooth, float(noise.amax()), settings, None if scale is None else scale.look, dark)
+    parts, debris, radius = cell_region(dark, nuclei, settings, above, None if scale is None else scale.radius)
+    cells = split_cells(parts, nuclei, radius)
     return Detection(above, cells, nuclei, debris | dust, noise, radius, settings, background)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import nnls
 from torch import Tensor
 
 from foreknow.cytology.nuclei import Nuclei
+from foreknow.cytology.runs import Runs
 from foreknow.cytology.simulate import DYES, PAPANICOLAOU
 
 
@@ -144,16 +145,12 @@ class _Sums:
 
     @classmethod
     def of(cls, cells: NDArray[np.int32], density: Tensor, count: int) -> _Sums:
-        on = np.flatnonzero(cells)
-        own = cells.ravel()[on]
-        rows, columns = np.divmod(on, cells.shape[1])
-        planes = [_total(own, np.maximum(plane.numpy().ravel()[on], 0), count) for plane in density]
-        area = np.bincount(own, minlength=count + 1)
-        return cls(area, _total(own, rows, count), _total(own, columns, count), np.stack(planes))
-
-
-def _total(own: NDArray[np.int32], values: NDArray[np.generic], count: int) -> NDArray[np.float64]:
-    return np.bincount(own, weights=values, minlength=count + 1).astype(np.float64)
+        runs = Runs.of(cells)
+        rows, columns = np.divmod(runs.starts, cells.shape[1])
+        middles = columns + (runs.lengths - 1) / 2
+        planes = [runs.by_label(runs.sums(plane.clamp_min(0).numpy()), count) for plane in density]
+        down, right = (runs.by_label(place * runs.lengths, count) for place in (rows, middles))
+        return cls(runs.areas(count), down, right, np.stack(planes))
 
 
 def perimeters(cells: NDArray[np.int32], count: int) -> NDArray[np.float64]:
@@ -163,19 +160,23 @@ def perimeters(cells: NDArray[np.int32], count: int) -> NDArray[np.float64]:
         cells: (height, width) labels.
         count: the largest of them.
     """
-    padded = np.pad(cells, 2)
-    inner = padded[1:-1, 1:-1]
+    height, wide = cells.shape[0] + 2, cells.shape[1] + 2
+    padded = np.zeros((height, wide), dtype=cells.dtype)
+    padded[1:-1, 1:-1] = cells
     edge = np.zeros(padded.shape, dtype=bool)
-    beside = [padded[1 + down : padded.shape[0] - 1 + down, 1 + right : padded.shape[1] - 1 + right] for down, right in _BESIDE]
-    edge[1:-1, 1:-1] = (inner > 0) & np.logical_or.reduce([one != inner for one in beside])
+    across, down = padded[:, 1:] != padded[:, :-1], padded[1:] != padded[:-1]
+    edge[:, 1:] = across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge &= padded > 0
     place = np.flatnonzero(edge)
-    flat, borders, wide = padded.ravel(), edge.ravel(), padded.shape[1]
+    flat, borders = padded.ravel(), edge.ravel()
     own = flat[place]
     near = [sum((borders[place + at] & (flat[place + at] == own)).astype(np.int8) for at in ats) for ats in _steps(wide)]
-    return _total(own, _LENGTHS[near[0], near[1]], count)
+    return np.bincount(own, weights=_LENGTHS[near[0], near[1]], minlength=count + 1).astype(np.float64)
 
 
-_BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _LENGTHS = np.zeros((5, 5))  # by how many border pixels lie beside one and how many at its corners
 _LENGTHS[2:4, 0:3] = 1.0
 _LENGTHS[0, 2] = _LENGTHS[1, 3] = math.sqrt(2)
@@ -193,9 +194,15 @@ def stain_amounts(density: NDArray[np.float64]) -> tuple[float, ...]:
     """
     if len(density) != 3:
         return ()
-    vectors = torch.tensor(PAPANICOLAOU, dtype=torch.float64)
-    amounts, _ = nnls((vectors / vectors.norm(dim=1, keepdim=True)).mT.numpy(), np.maximum(density, 0))
+    amounts, _ = nnls(_unit_dyes(), np.maximum(density, 0))
     return tuple(float(amount) for amount in amounts)
+
+
+@cache
+def _unit_dyes() -> NDArray[np.float64]:
+    """Columns of length 1, (channels, dyes)."""
+    vectors = np.array(PAPANICOLAOU)
+    return np.asarray((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T)
 
 
 def columns(channels: int) -> list[str]:

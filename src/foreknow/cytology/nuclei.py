@@ -20,6 +20,7 @@ _LEAST_ROUNDNESS = 0.3  # area over that of the disc which reaches as far as it 
 _COLOUR = 0.1  # standard deviation of density over channels, as a part of the mean; hematoxylin has 0.25
 _SURROUNDED = 0.8  # a nucleus is darker than this part of the ring around it
 _INSIDE, _RING = 0.5, (1.4, 2.1)  # radii: what is surely of a nucleus, and what is around it
+_POINTS, _HALF = 16, 0.5
 _DARK = 0.8  # of the least contrast: no nucleus is where nothing is so dark
 _NOISE = 5.0  # standard deviations that its contrast has at least
 
@@ -68,6 +69,7 @@ class NucleusLook:
 
 def find_nuclei(
     cells: Tensor,
+    smooth: Tensor,
     noise: float,
     settings: DetectSettings | None = None,
     look: NucleusLook | None = None,
@@ -77,24 +79,29 @@ def find_nuclei(
 
     Args:
         cells: (channels, height, width) float32 optical density above the background.
-        noise: of it, once smoothed.
+        smooth: likewise, smoothed.
+        noise: of that.
         settings: the contrasts.
         look: of the nuclei of the slide, if that is known better than from this field.
         where: (height, width), near which they are sought; everywhere if None.
     """
     settings = settings or DetectSettings()
     least = max(settings.least_contrast, _NOISE * noise)
-    density = nuclear_density(cells)
-    dark = density.numpy() > _DARK * least
-    blobs = find_blobs(density, settings.smoothing, 0.25 * least, dark if where is None else dark & where)
+    density = nuclear_density(smooth)
+    image = density.numpy()
+    dark = image > _DARK * least
+    blobs = find_blobs(density, 0.25 * least, dark if where is None else dark & where)
+    blobs = blobs.of_those(_worth_a_look(blobs, image, least))
     if not len(blobs):
-        return _nothing(blobs.image.shape)
-    near, count = _Surroundings.of(blobs), len(blobs)
+        return _nothing(image.shape)
+    near, count = _Surroundings.of(blobs, image.shape), len(blobs)
+    values = image.ravel()[near.place]
     inside = near.relative <= _INSIDE
-    inner = _means(blobs.image.ravel()[near.place[inside]], near.owner[inside], count)
-    near = near.of_those(_standing_out(blobs, near, inner - least))
-    values, owner, relative = blobs.image.ravel()[near.place], near.owner, near.relative
-    outer = _ring_quantiles(values[near.around], owner[near.around], count, float(blobs.image.max()))
+    inner = _means(values[inside], near.owner[inside], count)
+    out = _standing_out(near, values, inner - least)
+    near, values = near.of_those(out), values[out[near.owner]]
+    owner, relative = near.owner, near.relative
+    outer = _ring_quantiles(values[near.around], owner[near.around], count, float(image.max()))
     contrast = inner - outer
     body = (values > ((inner + outer) / 2)[owner]) & (relative <= 1.6)
     area = np.bincount(owner[body], minlength=count).astype(np.float64)
@@ -112,14 +119,14 @@ def find_nuclei(
         fine &= (area >= _LIKE_CLEAR[0] * look.area) & (area <= _LIKE_CLEAR[1] * look.area)
         fine &= contrast >= settings.nucleus_contrast * look.contrast
     if not fine.any():
-        return _nothing(blobs.image.shape)
+        return _nothing(image.shape)
     number = np.zeros(count, dtype=np.int32)
     number[fine] = np.arange(1, int(fine.sum()) + 1)
     body &= fine[owner]
     place, own = near.place[body], number[owner[body]]
-    labels = np.zeros(blobs.image.shape, dtype=np.int32)
+    labels = np.zeros(image.shape, dtype=np.int32)
     labels.ravel()[place] = own
-    rows, columns = np.divmod(place, blobs.image.shape[1])
+    rows, columns = np.divmod(place, image.shape[1])
     sizes = np.bincount(own)[1:]
     centres = np.stack([np.bincount(own, weights=at)[1:] / sizes for at in (columns, rows)], axis=1)
     return Nuclei(labels, centres, area[fine], contrast[fine])
@@ -150,8 +157,8 @@ class _Surroundings:
         return _Surroundings(self.place[kept], self.owner[kept], self.relative[kept])
 
     @classmethod
-    def of(cls, blobs: Blobs) -> _Surroundings:
-        height, width = blobs.image.shape
+    def of(cls, blobs: Blobs, shape: tuple[int, ...]) -> _Surroundings:
+        height, width = shape
         places, squares, owners = [], [], []
         for radius in np.unique(blobs.radius):
             reach = int(_RING[1] * radius)
@@ -214,22 +221,42 @@ def _tinted(cells: Tensor, near: _Surroundings, count: int) -> NDArray[np.bool_]
     return np.asarray((mean <= 0) | (np.std(added, axis=0) >= _COLOUR * np.abs(mean)))
 
 
-def _standing_out(blobs: Blobs, near: _Surroundings, level: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _worth_a_look(blobs: Blobs, image: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
+    """Of which blobs no more than half of a few points around are darker than what is below the contrast that they need."""
+    worth = np.zeros(len(blobs), dtype=bool)
+    angle = np.arange(_POINTS) * (2 * math.pi / _POINTS)
+    for radius in np.unique(blobs.radius):
+        which = np.flatnonzero(blobs.radius == radius)
+        reach = radius * np.concatenate((np.zeros(1), np.full(_POINTS, _INSIDE), np.linspace(*_RING, 4)[np.arange(_POINTS) % 4]))
+        turn = np.concatenate((np.zeros(1), angle, angle))
+        rows, columns = (
+            np.clip(centres[which, None] + np.round(reach * along).astype(np.intp), 0, size - 1)
+            for centres, along, size in ((blobs.rows, np.sin(turn), image.shape[0]), (blobs.columns, np.cos(turn), image.shape[1]))
+        )
+        values = image[rows, columns]
+        level = values[:, : _POINTS + 1].mean(axis=1) - least
+        worth[which] = (values[:, _POINTS + 1 :] > level[:, None]).mean(axis=1) <= _HALF
+    return worth
+
+
+def _standing_out(near: _Surroundings, values: NDArray[np.float32], level: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Of which blobs hardly more of the ring than may be darker than it is above a level: others need no closer look."""
     owner = near.owner[near.around]
-    above = blobs.image.ravel()[near.place[near.around]] > level[owner]
-    sizes = np.bincount(owner, minlength=len(blobs))
-    return np.bincount(owner[above], minlength=len(blobs)) <= (1 - _SURROUNDED) * sizes + 1
+    above = values[near.around] > level[owner]
+    sizes = np.bincount(owner, minlength=len(level))
+    return np.bincount(owner[above], minlength=len(level)) <= (1 - _SURROUNDED) * sizes + 1
 
 
 def _ring_quantiles(values: NDArray[np.float32], owner: NDArray[np.int32], count: int, most: float) -> NDArray[np.float64]:
     """The value by blob that most of the pixels are below; ``most`` where a blob has none."""
-    order = np.argsort(values)
-    order = order[np.argsort(owner[order], kind="stable")]
+    if not len(values):
+        return np.full(count, most)
+    low, span = float(values.min()), 2 * (most - float(values.min())) + 1e-6
+    ordered = np.sort(owner * span + (values.astype(np.float64) - low))  # by blob, and by value in each
     sizes = np.bincount(owner, minlength=count)
     place = np.cumsum(sizes) - sizes + np.floor(_SURROUNDED * np.maximum(sizes - 1, 0)).astype(int)
-    ordered = np.append(values[order], most)
-    return np.where(sizes > 0, ordered[np.minimum(place, len(ordered) - 1)], most).astype(np.float64)
+    found = ordered[np.minimum(place, len(ordered) - 1)] - np.arange(count) * span + low
+    return np.where(sizes > 0, found, most)
 
 
 def _nothing(shape: tuple[int, ...]) -> Nuclei:

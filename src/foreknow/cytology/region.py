@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
 from foreknow.cytology.background import lower_noise
+from foreknow.cytology.bands import bands
 from foreknow.cytology.discs import narrowed, widened
 from foreknow.cytology.nuclei import Nuclei
+from foreknow.cytology.runs import Runs
 from foreknow.cytology.settings import DetectSettings
 
 LEAST_NOISE = 1e-3  # optical density
 _THINNEST = 1.5  # pixels
 _COLOUR = 0.08  # standard deviation of density over channels, as a part of the mean, below which there is no dye
 _ENOUGH = 1 << 16  # pixels that tell the noise, taken at odd steps, since cameras and files have patterns of even ones
+_FINE = 4  # coarse pixels of the radius of a disc
 _STEPS, _SURE = (4, 2, 1), 12  # every so many pixels thickness is looked at, if cells are at least so many of them thick
 
 
@@ -27,48 +31,49 @@ def density_noise(smooth: Tensor) -> Tensor:
     return lower_noise(smooth[:, ::step, ::step].flatten(1)).clamp_min(LEAST_NOISE)
 
 
-def score_of(smooth: Tensor, noise: Tensor) -> Tensor:
-    """How far above the background, in standard deviations of its noise: root mean square over channels; (height, width)."""
-    return (smooth / noise[:, None, None]).clamp_min_(0).square_().mean(dim=0).sqrt_()
-
-
-def dark_region(score: Tensor, above: Tensor, settings: DetectSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def dark_region(
+    smooth: Tensor, noise: Tensor, above: Tensor, settings: DetectSettings
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pixels above the level of cells in parts that reach the peak (a threshold with hysteresis; Canny 1986): stained, colourless.
 
+    How far a pixel is above the background is the root mean square over channels of what is above 0, in standard deviations.
+
     Args:
-        score: (height, width), see `score_of`.
+        smooth: (channels, height, width) smoothed optical density above the background.
+        noise: (channels,) of it where no cell is.
         above: (channels, height, width) optical density above the background.
         settings: level and peak.
     """
-    values = score.numpy()
-    mask = values > settings.level
-    surely = values > settings.peak
+    mask, surely = (np.empty(tuple(smooth.shape[1:]), dtype=bool) for _ in range(2))
+    for band in bands(smooth.shape[1]):
+        square = sum((plane[band] / float(sigma)).clamp_min_(0).square_() for plane, sigma in zip(smooth, noise, strict=True))
+        for level, out in ((settings.level, mask), (settings.peak, surely)):
+            torch.gt(torch.as_tensor(square), len(noise) * level**2, out=torch.as_tensor(out[band]))
     if not surely.any():
         return surely, surely.copy()
     parts, count = ndimage.label(mask)
-    kept = _holding(parts, count, surely)
-    dull = colourless(parts, count, above) & kept
-    dust = dull[parts] if dull.any() else np.zeros_like(mask)
-    return (kept & ~dull)[parts], dust
+    runs = Runs.of(parts)
+    kept = runs.holding(surely, count)
+    dull = colourless(runs, count, above) & kept
+    dust = runs.looked_up(dull) if dull.any() else np.zeros_like(mask)
+    return runs.looked_up(kept & ~dull), dust
 
 
-def colourless(parts: NDArray[np.int32], count: int, above: Tensor) -> NDArray[np.bool_]:
+def colourless(parts: Runs, count: int, above: Tensor) -> NDArray[np.bool_]:
     """Which parts take light from all channels alike, (count + 1,): a dye does not, but dust, scratches and shadows do.
 
     Of grey images nothing is known to be so.
     """
     if len(above) != 3:
         return np.zeros(count + 1, dtype=bool)
-    on = np.flatnonzero(parts)
-    own = parts.ravel()[on]
-    sums = np.stack([np.bincount(own, weights=plane.numpy().ravel()[on], minlength=count + 1) for plane in above])
+    sums = np.stack([parts.by_label(parts.sums(plane.numpy()), count) for plane in above])
     return np.asarray(sums.std(axis=0) < _COLOUR * np.abs(sums.mean(axis=0)))
 
 
 def cell_region(
     mask: NDArray[np.bool_], nuclei: Nuclei, settings: DetectSettings, above: Tensor, radius: float | None = None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
-    """Pixels of cells, pixels of debris, and the inscribed radius of a typical cell in pixels.
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], float]:
+    """Labels of connected parts with cells, pixels of debris, and the inscribed radius of a typical cell in pixels.
 
     An opening takes scratches away; small holes are filled. What is nowhere thick or has no colour is debris, unless it has a
     nucleus.
@@ -84,15 +89,29 @@ def cell_region(
     thin = max(_THINNEST, settings.slender * radius)
     nuclear = nuclei.labels > 0
     opened = mask & (widened(narrowed(mask, thin), thin) | nuclear)
-    holes, _ = ndimage.label(~opened)
-    small = np.bincount(holes.ravel()) < math.pi * (settings.small * radius) ** 2
+    holes, count = ndimage.label(~opened)
+    gaps = Runs.of(holes)
+    small = gaps.areas(count) < math.pi * (settings.small * radius) ** 2
     small[0] = False
     if small.any():
-        opened |= small[holes]
-    parts, count = ndimage.label(opened)
-    thick = _holding(parts, count, narrowed(mask, settings.small * radius)) & ~colourless(parts, count, above)
-    cells = (thick | _holding(parts, count, nuclear))[parts]
-    return cells, opened & ~cells, radius
+        opened |= gaps.looked_up(small)
+    labels, count = ndimage.label(opened)
+    parts = Runs.of(labels)
+    thick = _holding_a_disc(labels, count, mask, settings.small * radius) & ~colourless(parts, count, above)
+    kept = thick | parts.holding(nuclear, count)
+    number = (np.cumsum(kept) * kept).astype(np.int32)
+    cells = parts.looked_up(number)
+    return cells, opened & (cells == 0), radius
+
+
+def _holding_a_disc(parts: NDArray[np.int32], count: int, mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Which parts hold a disc that lies in the mask, seen on every so many pixels where it is large; (count + 1,)."""
+    step = max(1, min(_STEPS[0], int(radius / _FINE)))
+    inside = narrowed(np.ascontiguousarray(mask[::step, ::step]), radius / step)
+    held = np.zeros(count + 1, dtype=bool)
+    held[parts[::step, ::step][inside]] = True
+    held[0] = False
+    return held
 
 
 def typical_radius(mask: NDArray[np.bool_]) -> float:
@@ -111,11 +130,3 @@ def typical_radius(mask: NDArray[np.bool_]) -> float:
         if found >= _SURE * step:
             break
     return found
-
-
-def _holding(parts: NDArray[np.int32], count: int, sign: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which parts hold a pixel with the sign; the part 0 does not count."""
-    held = np.zeros(count + 1, dtype=bool)
-    held[parts[sign]] = True
-    held[0] = False
-    return held

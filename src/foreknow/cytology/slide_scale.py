@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from foreknow.cytology.background import reduced
 from foreknow.cytology.density import density_of_values, planes_of
@@ -21,6 +20,7 @@ from foreknow.cytology.nuclei import NucleusLook, look_of
 from foreknow.cytology.region import density_noise
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide_file import Slide
+from foreknow.cytology.surface import at_pixels
 from foreknow.errors import DataError
 from foreknow.files import atomic_path
 from foreknow.simulate.blur import gaussian_blur
@@ -52,7 +52,7 @@ class SlideScale:
 
     def surface(self, top: int, left: int, height: int, width: int) -> Tensor:
         """The background of a window, (channels, height, width)."""
-        return _window_of(self.background.surface, self.block, top, left, height, width) + self.offset[:, None, None]
+        return at_pixels(self.background.surface + self.offset[:, None, None], self.block, (height, width), (top, left))
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
@@ -139,7 +139,7 @@ def _looked_closer(slide: Slide, background: FoundBackground, block: int, settin
     windows = []
     for top in tops.tolist():
         for left in lefts.tolist():
-            surface = _window_of(background.surface, block, top, left, *side)
+            surface = at_pixels(background.surface, block, side, (top, left))
             windows.append(slide_density(slide.read(top, left, *side)) - surface)
     centres = torch.stack([_centre(window) for window in windows])
     offset = centres.nanmedian(dim=0).values.nan_to_num(0.0)
@@ -176,13 +176,3 @@ def _centre(window: Tensor) -> Tensor:
 def slide_density(pixels: NDArray[np.generic]) -> Tensor:
     """Optical density, also of windows of one value."""
     return density_of_values(*planes_of(torch.as_tensor(pixels)))
-
-
-def _window_of(surface: Tensor, block: int, top: int, left: int, height: int, width: int) -> Tensor:
-    rows, columns = surface.shape[-2:]
-    y = (torch.arange(top, top + height) + 0.5) / block
-    x = (torch.arange(left, left + width) + 0.5) / block
-    grid = torch.stack(
-        ((2 * x / columns - 1)[None].expand(height, width), (2 * y / rows - 1)[:, None].expand(height, width)), dim=-1
-    )
-    return functional.grid_sample(surface[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)[0]

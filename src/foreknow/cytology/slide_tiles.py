@@ -116,8 +116,8 @@ def detect_tile(slide: Slide, tile: Tile, scale: SlideScale, settings: DetectSet
     height, width = min(slide.size[0], tile.bottom + halo) - top, min(slide.size[1], tile.right + halo) - left
     pixels = slide.read(top, left, height, width)
     with torch.no_grad():
-        background = FoundBackground(scale.surface(top, left, height, width), None)
-        found = detect_on(slide_density(pixels), background, settings, scale.scale)
+        surface = scale.surface(top, left, height, width)
+        found = detect_on(slide_density(pixels).sub_(surface), FoundBackground(surface, None), settings, scale.scale)
     inside = (slice(tile.top - top, tile.bottom - top), slice(tile.left - left, tile.right - left))
     rows = [
         row

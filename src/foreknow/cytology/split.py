@@ -9,13 +9,14 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from foreknow.cytology.nuclei import Nuclei
+from foreknow.cytology.runs import Runs
 from foreknow.simulate.blur import gaussian_blur
 
 _SMOOTH, _APART = 0.12, 0.7  # of the typical radius: what smooths the distance to the border, and how far its tops are apart
-_RADIUS, _COARSEST = 16, 4  # pixels of a typical cell's radius at which shapes are looked at; at most so many times coarser
+_RADIUS, _COARSEST = 12, 4  # pixels of a typical cell's radius at which shapes are looked at; at most so many times coarser
 
 
-def split_cells(region: NDArray[np.bool_], nuclei: Nuclei, radius: float) -> NDArray[np.int32]:
+def split_cells(parts: NDArray[np.int32], nuclei: Nuclei, radius: float) -> NDArray[np.int32]:
     """Labels of cells, (height, width) int32.
 
     Every pixel of a clump goes to the nucleus that is nearest along paths which prefer the middle of the clump to its necks
@@ -23,13 +24,13 @@ def split_cells(region: NDArray[np.bool_], nuclei: Nuclei, radius: float) -> NDA
     they have a neck. Where cells are large this is done on every second to fourth pixel; the region keeps all of them.
 
     Args:
-        region: (height, width), where cells are.
+        parts: (height, width) labels of connected parts with cells, from 1 without gaps (`cell_region`).
         nuclei: of the field.
         radius: of a typical cell, pixels (`cell_region`).
     """
-    parts, count = ndimage.label(region)
+    count = int(parts.max(initial=0))
     if not count:
-        return np.zeros(region.shape, dtype=np.int32)
+        return np.zeros(parts.shape, dtype=np.int32)
     step = max(1, min(_COARSEST, int(radius / _RADIUS)))
     seen = np.ascontiguousarray(parts[::step, ::step])
     markers = _markers(seen, count, _seen_nuclei(nuclei, step), radius / step)
@@ -38,19 +39,19 @@ def split_cells(region: NDArray[np.bool_], nuclei: Nuclei, radius: float) -> NDA
     owner[0] = 0
     several = np.bincount(owner, minlength=count + 1) > 1
     several[0] = False
-    on = np.flatnonzero(region)
-    own = parts.ravel()[on]
-    values = own + np.int32(len(owner))  # of what is not divided
+    runs = Runs.of(parts)
+    whole = np.where(several, 0, np.arange(count + 1) + len(owner)).astype(np.int32)  # of what is not divided
+    whole[0] = 0
+    values = runs.looked_up(whole)
     if several.any():
         divided = several[seen]
         pieces = _watershed(divided, np.where(divided, markers, 0))
-        shared = several[own]
-        values[shared] = _at_every_pixel(pieces, step, on[shared], parts, owner)
-    used = np.zeros(int(values.max()) + 1, dtype=bool)
+        shared = runs.looked_up(several)
+        values += np.where(shared, _at_every_pixel(pieces, step, shared, parts, owner), 0)
+    used = np.zeros(len(owner) + count + 1, dtype=bool)
     used[values] = True
-    labels = np.zeros(region.shape, dtype=np.int32)
-    labels.ravel()[on] = (np.cumsum(used) - used[0]).astype(np.int32)[values] * (values > 0)
-    return labels
+    used[0] = False
+    return Runs.of(values).looked_up((np.cumsum(used) * used).astype(np.int32))
 
 
 def _seen_nuclei(nuclei: Nuclei, step: int) -> NDArray[np.int32]:
@@ -87,39 +88,43 @@ def _watershed(region: NDArray[np.bool_], markers: NDArray[np.int32]) -> NDArray
 
 
 def _at_every_pixel(
-    labels: NDArray[np.int32], step: int, on: NDArray[np.intp], parts: NDArray[np.int32], owner: NDArray[np.int32]
+    labels: NDArray[np.int32], step: int, shared: NDArray[np.bool_], parts: NDArray[np.int32], owner: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """Labels of every so many pixels at the pixels ``on``: of the four around, those of its part, the nearest ones."""
-    rows, columns = np.divmod(on, parts.shape[1])
+    """Labels of every so many pixels at all of them: of the four around, those of its part, the nearest ones."""
     if step == 1:
-        return labels[rows, columns]
+        return labels
+    height, width = parts.shape
+    below = np.concatenate((labels[1:], labels[-1:]))
+    mixed = labels != below
+    for line in (labels, below):
+        mixed[:, :-1] |= line[:, 1:] != labels[:, :-1]
+    full, part, doubtful = (
+        np.repeat(np.repeat(one, step, axis=1), step, axis=0)[:height, :width] for one in (labels, owner[labels], mixed)
+    )
+    doubtful = (doubtful | (part != parts)) & shared
+    rows, columns = np.nonzero(doubtful)
     top, left = rows // step, columns // step
     bottom, right = np.minimum(top + 1, labels.shape[0] - 1), np.minimum(left + 1, labels.shape[1] - 1)
     around = np.stack([labels[top, left], labels[top, right], labels[bottom, left], labels[bottom, right]])
-    found, part = around[0].copy(), parts.ravel()[on]
-    mixed = np.flatnonzero((around[1:] != around[0]).any(axis=0) | (owner[found] != part))
-    rows, columns, around = rows[mixed], columns[mixed], around[:, mixed]
-    around[owner[around] != part[mixed]] = 0
-    down, across = (rows % step) / step, (columns % step) / step
+    around[owner[around] != parts[rows, columns]] = 0
+    down, across = ((place % step).astype(np.float32) / step for place in (rows, columns))
     weights = np.stack([(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across])
     total = np.stack([(weights * (around == one)).sum(axis=0) for one in around])
     total[around == 0] = 0
-    found[mixed] = np.take_along_axis(around, total.argmax(axis=0)[None], axis=0)[0]
-    return found if found.all() else _grown(found, on, parts.shape)
+    full[rows, columns] = np.take_along_axis(around, total.argmax(axis=0)[None], axis=0)[0]
+    _grow(full, shared)
+    return full
 
 
-def _grown(values: NDArray[np.int32], on: NDArray[np.intp], shape: tuple[int, int]) -> NDArray[np.int32]:
+def _grow(values: NDArray[np.int32], shared: NDArray[np.bool_]) -> None:
     """What has no label takes that of a neighbour, until nothing changes."""
-    wide = shape[1] + 2
-    flat = np.zeros((shape[0] + 2) * wide, dtype=np.int32)
-    rows, columns = np.divmod(on, shape[1])
-    place = (rows + 1) * wide + columns + 1
-    flat[place] = values
-    empty = place[values == 0]
-    while len(empty):
-        near = np.max([flat[empty + shift] for shift in (-wide, -1, 1, wide)], axis=0)
-        flat[empty] = near
+    rows, columns = np.nonzero(shared & (values == 0))
+    own = np.where(shared, values, 0) if len(rows) else values
+    while len(rows):
+        above, below = np.maximum(rows - 1, 0), np.minimum(rows + 1, values.shape[0] - 1)
+        before, after = np.maximum(columns - 1, 0), np.minimum(columns + 1, values.shape[1] - 1)
+        near = np.max([own[above, columns], own[below, columns], own[rows, before], own[rows, after]], axis=0)
+        own[rows, columns] = values[rows, columns] = near
         if not near.any():
             break
-        empty = empty[near == 0]
-    return flat[place]
+        rows, columns = rows[near == 0], columns[near == 0]
