@@ -1,5 +1,6 @@
 """Many files in one call: what stopped one of them, as a sentence, and the table of all."""
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,13 @@ class FileFailure:
         name: that its results would have had.
         message: one sentence that says why.
         is_input: whether the file itself is to blame.
+        details: the traceback, for a developer.
     """
 
     name: str
     message: str
     is_input: bool
+    details: str = ""
 
 
 def failure_of(error: Exception, name: str, shown: str, remedy: str, *, quoted: bool = False) -> FileFailure:
@@ -37,16 +40,17 @@ def failure_of(error: Exception, name: str, shown: str, remedy: str, *, quoted: 
         remedy: what to do where memory was short.
         quoted: whether a fault of the program is told with its text, which may quote the file.
     """
+    details = "".join(traceback.format_exception(error))
     if isinstance(error, ForeknowError):
-        return FileFailure(name, str(error), is_input=True)
+        return FileFailure(name, str(error), is_input=True, details=details)
     if isinstance(error, MemoryError):
         message = f"{shown} needs more memory than there is; {remedy}"
     elif isinstance(error, OSError):
         message = f"{shown} could not be finished: {error.strerror or 'an error of the system'}"
     else:
-        what = f"{type(error).__name__}: {error}" if quoted else type(error).__name__
+        what = f"{type(error).__name__}: {error}".splitlines()[0] if quoted else type(error).__name__
         message = f"{shown} failed by a fault of foreknow ({what})"
-    return FileFailure(name, message, is_input=False)
+    return FileFailure(name, message, is_input=False, details=details)
 
 
 def write_summary_table(

@@ -14,7 +14,6 @@ from foreknow.lung.results import RecordingResult
 from foreknow.lung.separate_file import separate_file
 from foreknow.lung.separation import CrackleSeparator
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.task import Failure
 from foreknow.lung.wheeze_settings import WheezeSettings
 from foreknow.lung.wheezes import Wheeze, find_wheezes
 
@@ -24,7 +23,6 @@ __all__ = [
     "Crackle",
     "CrackleNetwork",
     "CrackleSeparator",
-    "Failure",
     "LivePart",
     "LiveSeparation",
     "RecordingResult",

@@ -1,19 +1,19 @@
 """Many recordings: one after the other or side by side in processes; a recording that fails leaves the others alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foreknow.errors import InputFileError
 from foreknow.files import ChannelChoice, InputFile, collect_audio, display_name, write_text_atomic
-from foreknow.files.batch import TABLE
+from foreknow.files.batch import TABLE, FileFailure
 from foreknow.files.summary import require_no_results
 from foreknow.files.table import csv_of_records
 from foreknow.files.workers import run_tasks
 from foreknow.lung.results import BREATH, PARTS, RecordingResult, existing_results, read_summary
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.task import Failure, Outcome, Task
+from foreknow.lung.task import Outcome, Task
 
 _COLUMNS = (
     "name", "recording", "status", "message", "duration_s", "rate_hz", "crackles", "crackles_per_minute", "fine", "coarse",
@@ -34,7 +34,7 @@ class BatchResult:
     """
 
     results: tuple[RecordingResult, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[FileFailure, ...]
     skipped: tuple[str, ...]
 
 
@@ -96,8 +96,8 @@ def separate_many(
     finally:
         place = {task.source.name: index for index, task in enumerate(tasks)}
         outcomes.sort(key=lambda outcome: place[outcome.name])
-        failures = tuple(outcome for outcome in outcomes if isinstance(outcome, Failure))
-        _write_table(out, failures)
+        failures = tuple(outcome for outcome in outcomes if isinstance(outcome, FileFailure))
+        _write_table(out, failures, {task.name: task.source.path.name for task in tasks})
     results = tuple(outcome for outcome in outcomes if isinstance(outcome, RecordingResult))
     return BatchResult(results, failures, tuple(task.source.name for task in done))
 
@@ -122,7 +122,7 @@ def _is_part(path: Path) -> bool:
     return path.name in {BREATH, *PARTS} and read_summary(path.parent) is not None
 
 
-def _write_table(out: Path, failures: tuple[Failure, ...]) -> None:
+def _write_table(out: Path, failures: tuple[FileFailure, ...], sources: Mapping[str, str]) -> None:
     summaries = [read_summary(folder) for folder in sorted(out.iterdir()) if folder.is_dir()] if out.is_dir() else []
     rows: list[dict[str, Any]] = [
         {**summary, "status": "ok", "message": "", "notices": "; ".join(summary.get("notices", []))}
@@ -132,7 +132,7 @@ def _write_table(out: Path, failures: tuple[Failure, ...]) -> None:
     failed = {failure.name for failure in failures}
     rows = [row for row in rows if row.get("name") not in failed]
     rows += [
-        {"name": failure.name, "recording": display_name(failure.source.name), "status": "failed", "message": failure.message}
+        {"name": failure.name, "recording": display_name(sources[failure.name]), "status": "failed", "message": failure.message}
         for failure in failures
     ]
     if len(rows) < 2 and not (out / TABLE).exists():

@@ -1,39 +1,18 @@
 """One recording of a batch: what to do, done, and what came of it."""
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from foreknow.errors import ForeknowError
 from foreknow.files import ChannelChoice, InputFile, display_name
+from foreknow.files.batch import FileFailure, failure_of
 from foreknow.lung.crackle_model import settings_as_json
 from foreknow.lung.results import RecordingResult, read_summary
 from foreknow.lung.separate_file import separate_file
 from foreknow.lung.settings import SeparationSettings
 
-
-@dataclass(frozen=True)
-class Failure:
-    """A recording that could not be separated.
-
-    Attributes:
-        name: name that its results would have had.
-        source: the recording.
-        message: one sentence that says why.
-        is_input: whether the recording itself (or what was asked of it) is to blame.
-        details: the traceback, for a developer.
-    """
-
-    name: str
-    source: Path
-    message: str
-    is_input: bool
-    details: str
-
-
-Outcome = RecordingResult | Failure
+Outcome = RecordingResult | FileFailure
 
 
 @dataclass(frozen=True)
@@ -60,7 +39,7 @@ class Task:
         return self.out_dir / self.source.name
 
     def run(self, progress: Callable[[float], None]) -> Outcome:
-        """Separate; whatever goes wrong becomes a `Failure`, except an interrupt."""
+        """Separate; whatever goes wrong becomes a `FileFailure`, except an interrupt."""
         try:
             return separate_file(
                 self.source.path,
@@ -74,19 +53,13 @@ class Task:
                 report=self.report,
                 progress=progress,
             )
-        except ForeknowError as error:
-            return self.failure(str(error), is_input=True)
-        except OSError as error:
-            return self.failure(
-                f"{display_name(self.source.path)} could not be finished: {error.strerror or error}", is_input=False
-            )
         except Exception as error:  # noqa: BLE001  (one recording must not stop the others; the traceback is kept)
-            what = f"{type(error).__name__}: {error}".splitlines()[0]
-            return self.failure(f"{display_name(self.source.path)} failed by a fault of foreknow ({what})", is_input=False)
+            shown = display_name(self.source.path)
+            return failure_of(error, self.name, shown, "cut it, or work on fewer recordings at once", quoted=True)
 
-    def failure(self, message: str, *, is_input: bool) -> Failure:
-        """A failure of this recording with the traceback of the exception that is being handled, if there is one."""
-        return Failure(self.source.name, self.source.path, message, is_input, traceback.format_exc())
+    def failure(self, message: str, *, is_input: bool) -> FileFailure:
+        """A failure of this recording that is no error of its own."""
+        return FileFailure(self.name, message, is_input)
 
     def is_done(self) -> bool:
         """Whether complete results of the same recording, version and settings are there."""
