@@ -22,7 +22,8 @@ from foreknow.cytology.image_file import read_field
 from foreknow.cytology.network.find import NetworkBackground
 from foreknow.cytology.network.glass_network import GlassNetwork
 from foreknow.cytology.network.saved import load_network
-from foreknow.cytology.network.train import FitNumbers, simulated_field, train
+from foreknow.cytology.network.simulated import simulated_field
+from foreknow.cytology.network.train import FitNumbers, train
 from foreknow.learn import Silent
 
 TITLE = "Stained smears: the network against the number of images that it learned from"

@@ -12,6 +12,11 @@ from torch import Tensor
 from foreknow.cytology.background import at_size, fit_coarse, reduced
 from foreknow.cytology.settings import DetectSettings
 
+_NOT_CLOSED = (
+    "the solver of the background stopped at a relative duality gap of {:.1g}, as it does where hardly any glass is seen; look "
+    "whether background.png is even, and if it is not, try --model shipped or a field with more glass"
+)
+
 
 @dataclass(frozen=True)
 class FoundBackground:
@@ -59,5 +64,5 @@ class SolvedBackground(BackgroundFinder):
         fitted = fit_coarse(coarse[None], (coarse.shape[-2], coarse.shape[-1]), settings)
         notices: tuple[str, ...] = ()
         if fitted.certificate > settings.tolerance:
-            notices = (f"the solver of the background stopped at a relative duality gap of {fitted.certificate:.1g}",)
+            notices = (_NOT_CLOSED.format(fitted.certificate),)
         return FoundBackground(fitted.surface[0], fitted.certificate, notices)

@@ -20,7 +20,7 @@ _LEAST_ROUNDNESS = 0.3  # area over that of the disc which reaches as far as it 
 _COLOUR = 0.1  # standard deviation of density over channels, as a part of the mean; hematoxylin has 0.25
 _SURROUNDED = 0.8  # a nucleus is darker than this part of the ring around it
 _INSIDE, _RING = 0.5, (1.4, 2.1)  # radii: what is surely of a nucleus, and what is around it
-_POINTS, _HALF = 16, 0.5
+_POINTS, _DARKER = 16, 0.5  # around a blob at which it is looked first; more of them that are dark tell that it is no nucleus
 _DARK = 0.8  # of the least contrast: no nucleus is where nothing is so dark
 _NOISE = 5.0  # standard deviations that its contrast has at least
 
@@ -235,7 +235,7 @@ def _worth_a_look(blobs: Blobs, image: NDArray[np.float32], least: float) -> NDA
         )
         values = image[rows, columns]
         level = values[:, : _POINTS + 1].mean(axis=1) - least
-        worth[which] = (values[:, _POINTS + 1 :] > level[:, None]).mean(axis=1) <= _HALF
+        worth[which] = (values[:, _POINTS + 1 :] > level[:, None]).mean(axis=1) <= _DARKER
     return worth
 
 

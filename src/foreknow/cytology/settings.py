@@ -43,7 +43,7 @@ class DetectSettings:
     texture: float = 9.0
     dense: float = 0.25
     tolerance: float = 1e-2
-    max_iterations: int = 40
+    max_iterations: int = 400
     smoothing: float = 1.0
     level: float = 4.0
     peak: float = 8.0

@@ -15,8 +15,8 @@ from foreknow.cytology.inputs import find_images
 from foreknow.cytology.network.glass_network import GlassNetwork
 from foreknow.cytology.network.objective import InjectedBackground
 from foreknow.cytology.network.saved import load_network, save_network
+from foreknow.cytology.network.simulated import simulated_field
 from foreknow.cytology.network.views import FieldViews
-from foreknow.cytology.simulate import SmearSettings, deteriorate, simulate_smear
 from foreknow.errors import DataError, ForeknowError, ParameterError
 from foreknow.files import display_name
 from foreknow.learn import Compute, CSVLog, History, Settings, TrainingProgress, Validation, fit
@@ -144,15 +144,6 @@ def fit_on_simulated(
     torch.manual_seed(numbers.seed)
     history = train(GlassNetwork(), fields, Path(folder), numbers, f"{count} simulated smears, seed {numbers.seed}", progress)
     return FitOutcome(count, history, ())
-
-
-def simulated_field(number: int, seed: int) -> Tensor:
-    """Optical density of one simulated smear, (3, 384, 384)."""
-    generator = torch.Generator().manual_seed(seed * 10_000 + number)
-    cells = (2, 6, 14, 26, 40)[number % 5]
-    smear = simulate_smear(SmearSettings(height=384, width=384, cells=cells, pixel=(0.5, 0.8)[number % 2]), generator)
-    image = deteriorate(smear.image, generator=generator) if number % 4 >= 2 else smear.image
-    return optical_density_of(image)
 
 
 def train(
