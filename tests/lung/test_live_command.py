@@ -1,6 +1,8 @@
 """``foreknow lung live``: a line for each crackle, from a file or from raw samples, and sentences where that cannot be."""
 
+import csv
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from typer.testing import CliRunner
 from foreknow.cli.app import app
 from foreknow.cli.lung_live import raw_chunks
 from foreknow.files import Encoding, write_audio
-from foreknow.lung.simulate import SimulationSettings, simulate_recording
+from foreknow.lung.simulate import WHEEZE, SimulationSettings, simulate_recording
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,24 @@ def test_a_recording_and_its_raw_samples_give_the_same_lines(drawn, tmp_path):
     assert len(times) > 0.5 * len(drawn.events)
     raw = (stored * 2**15).to(torch.int16).numpy().astype("<i2").tobytes()
     assert run("-", data=raw + b"\x01")[:2] == (0, lines)
+
+
+def test_wheezes_are_lines_of_their_own(tmp_path):
+    kinds = (replace(WHEEZE, per_breath=1.0, level_db=(8.0, 14.0)),)
+    settings = SimulationSettings(seconds=6.0, rate=4000, continuous=kinds)
+    recording = simulate_recording(settings, torch.Generator().manual_seed(8)).recording
+    write_audio(tmp_path / "a.wav", Encoding.PCM_16.quantise(recording), 4000, Encoding.PCM_16)
+    code, lines, said = run(str(tmp_path / "a.wav"), "--wheezes")
+    assert code == 0
+    assert "after their end" in said
+    rows = list(csv.DictReader(io.StringIO(lines)))
+    kinds_found = [row["kind"] for row in rows]
+    assert {"fine", "wheeze"} <= set(kinds_found)
+    for row in rows:
+        is_wheeze = row["kind"] in {"wheeze", "rhonchus"}
+        assert bool(row["fundamental_hz"]) == is_wheeze
+        assert bool(row["idw_ms"]) != is_wheeze
+        assert not is_wheeze or float(row["end_s"]) > float(row["time_s"])
 
 
 def test_chunks_of_raw_samples_are_full_scale_one():

@@ -60,9 +60,9 @@ def separate(
     from foreknow.cli.show import console, table  # noqa: PLC0415
     from foreknow.files import display_name, parse_channel  # noqa: PLC0415
     from foreknow.lung.batch import find_recordings, separate_many  # noqa: PLC0415
-    from foreknow.lung.crackle_model import CLASSICAL, model_label  # noqa: PLC0415
+    from foreknow.lung.crackle_model import model_label  # noqa: PLC0415
     from foreknow.lung.settings import SeparationSettings  # noqa: PLC0415
-    from foreknow.lung.wheeze_settings import WheezeSettings  # noqa: PLC0415
+    from foreknow.lung.wheeze_model import settings_beside  # noqa: PLC0415
 
     require_extra("lung")
     choice, place = parse_channel(channel), check_device(device)
@@ -71,9 +71,7 @@ def separate(
     if minimum_level is not None:
         settings = replace(settings, minimum_level_db=minimum_level)
     if wheezes:
-        own = Path(model) / "wheezes"  # what foreknow lung train --wheezes wrote
-        chosen = WheezeSettings(model=str(own)) if own.is_dir() else WheezeSettings()
-        settings = replace(settings, wheezes=replace(chosen, model=CLASSICAL) if model == CLASSICAL else chosen)
+        settings = replace(settings, wheezes=settings_beside(model))
     lengths = lengths_of(find_recordings(recordings, output))
     check_output(output)
     with show_progress(lengths) as watch:

@@ -1,4 +1,4 @@
-"""``foreknow lung live``: crackles while a recording is being made."""
+"""``foreknow lung live``: crackles, and wheezes if asked for, while a recording is being made."""
 
 import sys
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 0.25  # seconds
 _COLUMNS = "peak_s,kind,idw_ms,2cd_ms,level_db"
+_WITH_WHEEZES = "time_s,kind,idw_ms,2cd_ms,level_db,end_s,fundamental_hz"
 
 
 def live(
@@ -26,8 +27,13 @@ def live(
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="What finds crackles: unrolled, classical, or a folder of lung train.")
     ] = "unrolled",
+    wheezes: Annotated[
+        bool, typer.Option("--wheezes", help="Tell wheezes and rhonchi too, when they end; stridor is not told from them.")
+    ] = False,
 ) -> None:
     """Print each crackle, a line of CSV, soon after it was heard; the largest delay is said first.
+
+    With --wheezes also each wheeze, once it has ended, with its onset, end and fundamental frequency.
 
     Raw samples, signed and little-endian, come from whatever records, for example: arecord -t raw -f S16_LE -r 8000 | foreknow lung
     live - --rate 8000. Ends with the recording or by Ctrl-C. A screening aid, not a diagnosis.
@@ -38,10 +44,11 @@ def live(
     from foreknow.files import open_audio  # noqa: PLC0415
     from foreknow.lung import LiveSeparation, SeparationSettings  # noqa: PLC0415
     from foreknow.lung.crackle_model import model_label  # noqa: PLC0415
+    from foreknow.lung.wheeze_model import settings_beside  # noqa: PLC0415
 
     require_extra("lung")
     model_label(model)
-    settings = SeparationSettings(crackle_model=model)
+    settings = SeparationSettings(crackle_model=model, wheezes=settings_beside(model) if wheezes else None)
     if source == "-":
         if rate < settings.rate:
             message = f"live separation needs {settings.rate} Hz or more, not --rate {rate}"
@@ -66,23 +73,30 @@ def _follow(chunks: Iterator["Tensor"], separation: "LiveSeparation") -> None:
     from foreknow.cli.exits import say_error  # noqa: PLC0415
     from foreknow.threads import one_thread  # noqa: PLC0415
 
-    seconds, count = 0.0, 0
+    seconds, crackles, wheezes = 0.0, 0, 0
 
-    def show(part: "LivePart") -> int:
+    def show(part: "LivePart") -> None:
+        nonlocal crackles, wheezes
         for event in part.events:
             widths = f"{1000 * event.initial_deflection_width:.2f},{1000 * event.two_cycle_duration:.2f}"
-            sys.stdout.write(f"{event.peak:.4f},{event.kind},{widths},{event.level_db:.1f}\n")
+            sys.stdout.write(f"{event.peak:.4f},{event.kind},{widths},{event.level_db:.1f}{',,' if with_wheezes else ''}\n")
+        for wheeze in part.wheeze_events:
+            end = f"{wheeze.end:.4f},{wheeze.fundamental:.1f}"
+            sys.stdout.write(f"{wheeze.onset:.4f},{wheeze.kind},,,{wheeze.level_db:.1f},{end}\n")
         sys.stdout.flush()
-        return len(part.events)
+        crackles, wheezes = crackles + len(part.events), wheezes + len(part.wheeze_events)
 
-    say_error(f"crackles are told at most {separation.delay + _CHUNK + 0.06:.1f} s after they were heard")
-    sys.stdout.write(f"{_COLUMNS}\n")
+    delay = separation.wheeze_delay
+    with_wheezes = delay is not None
+    said = f"crackles are told at most {separation.crackle_delay + _CHUNK:.1f} s after they were heard"
+    say_error(said if delay is None else f"{said}, wheezes at most {delay + _CHUNK:.1f} s after their end")
+    sys.stdout.write(f"{_WITH_WHEEZES if with_wheezes else _COLUMNS}\n")
     with one_thread():
         try:
             for chunk in chunks:
                 seconds += chunk.shape[0] / separation.rate
-                count += show(separation.push(chunk))
+                show(separation.push(chunk))
         except KeyboardInterrupt:
             pass  # the usual end of a recording
-        count += show(separation.finish())
-    say_error(f"{count} crackles in {seconds:.1f} s")
+        show(separation.finish())
+    say_error(f"{crackles} crackles{f', {wheezes} wheezes' if with_wheezes else ''} in {seconds:.1f} s")

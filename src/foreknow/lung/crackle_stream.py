@@ -9,7 +9,7 @@ from foreknow.lung.events import Crackle, find_crackles
 from foreknow.lung.search_stream import SearchStream
 from foreknow.lung.separators import crackle_separator
 from foreknow.lung.settings import SeparationSettings
-from foreknow.lung.window_stream import Hear
+from foreknow.lung.window_stream import Hear, overlapping
 
 BATCH = 4  # windows per solve: about 12 s of signal at the default window; more are no faster on a CPU
 
@@ -37,5 +37,11 @@ class CrackleStream(SearchStream[Crackle]):
         self.separator.model.to(torch.device(device))
         search = EventStream(partial(find_crackles, rate=self.working_rate, settings=settings), self.working_rate)
         super().__init__(
-            self.separator, search, rate, self.working_rate, overlap=settings.overlap, batch=BATCH, device=device, hear=hear
+            self.separator,
+            search,
+            rate,
+            self.working_rate,
+            cut=overlapping(self.separator, settings.overlap, BATCH),
+            device=device,
+            hear=hear,
         )

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from foreknow.lung.nuisance import NuisanceSeparator
-from foreknow.lung.window_stream import WindowStream
+from foreknow.lung.window_stream import WindowStream, overlapping
 
 _OVERLAP = 0.125
 _BATCH = 2
@@ -22,7 +22,7 @@ class NuisanceStream(WindowStream):
     def __init__(self, rate: int, highest: int = 4000, device: str | torch.device = "cpu") -> None:
         working_rate = min(rate, highest)
         separator = NuisanceSeparator(working_rate)
-        super().__init__(separator, rate, working_rate, overlap=_OVERLAP, batch=_BATCH, device=device)
+        super().__init__(separator, rate, working_rate, cut=overlapping(separator, _OVERLAP, _BATCH), device=device)
 
 
 def separate_nuisance(recording: Tensor, rate: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from foreknow.lung.window_stream import Hear, WindowSeparator, WindowStream
+from foreknow.lung.window_stream import Cut, Hear, WindowSeparator, WindowStream
 
 EventT = TypeVar("EventT")
 EventT_co = TypeVar("EventT_co", covariant=True)
@@ -31,8 +31,7 @@ class SearchStream(WindowStream, Generic[EventT]):
         search: for events.
         rate: sampling rate of the signal, hertz.
         working_rate: at which the part is sought, hertz.
-        overlap: share of a window that it has in common with the next.
-        batch: windows at once.
+        cut: how the signal is cut into windows.
         device: where they are separated.
         hear: told the part and the rest at the working rate.
 
@@ -47,12 +46,11 @@ class SearchStream(WindowStream, Generic[EventT]):
         rate: int,
         working_rate: int,
         *,
-        overlap: float,
-        batch: int,
+        cut: Cut,
         device: str | torch.device,
         hear: Hear | None,
     ) -> None:
-        super().__init__(separator, rate, working_rate, overlap=overlap, batch=batch, device=device, hear=self._listen)
+        super().__init__(separator, rate, working_rate, cut=cut, device=device, hear=self._listen)
         self.events: tuple[EventT, ...] = ()
         self._search = search
         self._told = hear

@@ -8,6 +8,7 @@ from typing import Any
 from foreknow.learn import Description, load_model, save_model
 from foreknow.lung.network_folder import network_folder
 from foreknow.lung.wheeze_network import WheezeNetwork, WheezeNetworkSettings
+from foreknow.lung.wheeze_settings import WheezeSettings
 
 KIND = "lung wheezes"
 WHEEZES = "wheezes"
@@ -22,6 +23,18 @@ PURPOSE = (
 def model_folder(name: str) -> Path:
     """The folder of a network: that of ``unet``, or what ``foreknow lung train`` wrote, or the part of it for wheezes."""
     return network_folder(name, WHEEZES, SHIPPED)
+
+
+def settings_beside(crackle_model: str) -> WheezeSettings:
+    """Settings with the network that belongs to a model of crackles: what ``foreknow lung train --wheezes`` wrote beside it.
+
+    Args:
+        crackle_model: as in `foreknow.lung.SeparationSettings`.
+    """
+    if crackle_model == CLASSICAL:
+        return WheezeSettings(model=CLASSICAL)
+    own = Path(crackle_model) / WHEEZES
+    return WheezeSettings(model=str(own)) if own.is_dir() else WheezeSettings()
 
 
 def load_wheeze_network(name: str = SHIPPED) -> WheezeNetwork:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from foreknow.errors import ParameterError
 from foreknow.inject.networks import UNet
@@ -23,7 +24,8 @@ class WheezeNetworkSettings:
         rate: hertz.
         size: of the short-time Fourier windows, samples.
         hop: distance of these, samples.
-        band: of the spectrogram that is looked at, hertz; all else is breath sound.
+        band: of the spectrogram that is looked at, hertz; all else is breath sound. It begins below the lowest fundamental, whose
+            line is four bins wide.
         filters: channels of the levels of the U-Net.
         block: edge of the blocks of the spectrogram that it takes as channels.
 
@@ -34,7 +36,7 @@ class WheezeNetworkSettings:
     rate: int = 4000
     size: int = 256
     hop: int = 64
-    band: tuple[float, float] = (100.0, 1600.0)
+    band: tuple[float, float] = (90.0, 1600.0)
     filters: tuple[int, ...] = (12, 24, 48)
     block: int = 2
 
@@ -57,8 +59,9 @@ class WheezeNetwork(nn.Module):
     r"""A gate for every short-time Fourier coefficient: m (C) C, 0 <= m <= 1, so that the phase of a tone does not matter.
 
     The U-Net (`UNet`) sees the logarithm of the modulus over the level of the breath sound around, the median over neighbouring
-    frequencies (`level_across`). As its input has neither phase nor unit, neither has what it learns, and what it emits is zero
-    where the data are.
+    frequencies (`level_across`), those outside the band too: a line at its edge would else be its own mirror image, and raise the
+    level that it is judged by. As its input has neither phase nor unit, neither has what it learns, and what it emits is zero where
+    the data are.
 
     Args:
         settings: what it is built of.
@@ -67,23 +70,23 @@ class WheezeNetwork(nn.Module):
     def __init__(self, settings: WheezeNetworkSettings) -> None:
         super().__init__()
         self.settings = settings
+        inside = settings.inside().nonzero()
+        self._band = (int(inside[0]), int(inside[-1]) + 1)
         self._around = 2 * round(0.5 * _AROUND * settings.size / settings.rate) + 1
         self.network = UNet(2, filters=settings.filters, block=settings.block)
 
     def forward(self, spectrum: Tensor) -> dict[str, Tensor]:
-        """Coefficients of breath sound, (batch, bins of the band, frames), complex, to those of wheezes."""
-        return {"wheezes": self.gate(spectrum) * spectrum}
-
-    def gate(self, spectrum: Tensor) -> Tensor:
-        """How much of each coefficient is a line, 0 to 1; (batch, bins, frames)."""
-        return self.gate_and_level(spectrum)[0]
+        """Coefficients of breath sound, (batch, bins, frames), complex, to those of wheezes, which are zero outside of the band."""
+        return {"wheezes": self.gate_and_level(spectrum)[0] * spectrum}
 
     def gate_and_level(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the modulus over the level of the breath sound around; (batch, bins, frames) each."""
+        """How much of each coefficient is a line, 0 to 1, and its modulus over the level around; (batch, bins, frames) each."""
         modulus = spectrum.abs()
         over = modulus / level_across(modulus, self._around).clamp_min(torch.finfo(modulus.dtype).tiny)
-        seen = over.clamp_min(1e-12).log().clamp(_DEEPEST, _HIGHEST)
-        return torch.sigmoid(self.network(seen.unsqueeze(1)).squeeze(1) + _CLOSED), over
+        low, high = self._band
+        seen = over[..., low:high, :].clamp_min(1e-12).log().clamp(_DEEPEST, _HIGHEST)
+        gate = torch.sigmoid(self.network(seen.unsqueeze(1)).squeeze(1) + _CLOSED)
+        return pad(gate, (0, 0, low, modulus.shape[-2] - high)), over
 
     def __str__(self) -> str:
         """The model whose loss it was trained on."""

@@ -60,7 +60,6 @@ class NetworkWheezeSeparator:
         self.settings = settings
         self.window_samples = window_samples(settings, network.settings.rate) if length is None else length
         self._stft = network.settings.stft(self.window_samples)
-        self._inside = network.settings.inside()
         self.report = WheezeNetworkReport(model=name)
 
     def separate(self, windows: Tensor) -> Tensor:
@@ -70,12 +69,9 @@ class NetworkWheezeSeparator:
             peak = windows.abs().amax(dim=-1, keepdim=True)
             scaled = windows / torch.where(peak > 0, peak, torch.ones_like(peak))  # so that faint ones meet no denormal numbers
             rate = self._network.settings.rate
-            whitening = line_whitening(scaled, self._stft, ENVELOPE * rate, self._inside, QUANTILE)
+            whitening = line_whitening(scaled, self._stft, ENVELOPE * rate, self._network.settings.inside(), QUANTILE)
             spectrum = self._stft(whitening(scaled))
-            kept = torch.zeros_like(spectrum)
-            inside = spectrum[..., self._inside, :]
-            kept[..., self._inside, :] = inside * self._share(inside)
-            return whitening.inverse(self._stft.adjoint(kept)) * peak
+            return whitening.inverse(self._stft.adjoint(spectrum * self._share(spectrum))) * peak
 
     def _share(self, spectrum: Tensor) -> Tensor:
         """How much of each coefficient is kept, 0 to 1; (batch, bins, frames)."""

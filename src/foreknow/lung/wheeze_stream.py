@@ -7,7 +7,7 @@ from foreknow.lung.wheeze_event_stream import WheezeEventStream
 from foreknow.lung.wheeze_separators import wheeze_separator
 from foreknow.lung.wheeze_settings import WheezeSettings
 from foreknow.lung.wheezes import Wheeze
-from foreknow.lung.window_stream import Hear
+from foreknow.lung.window_stream import Hear, overlapping
 
 BATCH = 2  # windows per solve: about 14 s of signal at the default window
 
@@ -40,5 +40,11 @@ class WheezeStream(SearchStream[Wheeze]):
         self.separator.model.to(torch.device(device))
         search = WheezeEventStream(settings, working_rate)
         super().__init__(
-            self.separator, search, rate, working_rate, overlap=settings.overlap, batch=BATCH, device=device, hear=hear
+            self.separator,
+            search,
+            rate,
+            working_rate,
+            cut=overlapping(self.separator, settings.overlap, BATCH),
+            device=device,
+            hear=hear,
         )

@@ -30,6 +30,28 @@ class WindowSeparator(Protocol):
         ...
 
 
+class Windows(Protocol):
+    """Cuts a signal into windows and joins what comes of them, as `OverlapAdd` and `SlidingWindow` do."""
+
+    def push(self, block: Tensor) -> Tensor:
+        """Give the next samples, (n,), and take the results that are known by now, (m,), float64."""
+        ...
+
+    def finish(self) -> Tensor:
+        """End the signal and take the remaining results, (m,), float64."""
+        ...
+
+
+Cut = Callable[[Callable[[Tensor], Tensor]], Windows]
+"""Makes windows for a process."""
+
+
+def overlapping(separator: WindowSeparator, overlap: float, batch: int) -> Cut:
+    """Windows of a separator that share a part, at most a half, with the next; so many of them at once."""
+    window = separator.window_samples
+    return lambda process: OverlapAdd(window, min(round(overlap * window), window // 2), process, batch)
+
+
 class WindowStream:
     """Takes a part out of a signal of any length, in memory of the size of a batch of windows.
 
@@ -40,8 +62,7 @@ class WindowStream:
         separator: what takes it out of windows.
         rate: sampling rate of the signal, hertz.
         working_rate: at which it is sought, hertz.
-        overlap: share of a window that it has in common with the next, at most a half.
-        batch: windows at once.
+        cut: how the signal is cut into windows, for example `overlapping`.
         device: where they are separated.
         hear: told the part and the rest at the working rate.
     """
@@ -52,8 +73,7 @@ class WindowStream:
         rate: int,
         working_rate: int,
         *,
-        overlap: float,
-        batch: int,
+        cut: Cut,
         device: str | torch.device = "cpu",
         hear: Hear | None = None,
     ) -> None:
@@ -61,8 +81,7 @@ class WindowStream:
         self._device = torch.device(device)
         self._hear = hear
         self._down, self._up = StreamResampler(rate, working_rate), StreamResampler(working_rate, rate)
-        window = separator.window_samples
-        self._overlap_add = OverlapAdd(window, min(round(overlap * window), window // 2), self._separate, batch)
+        self._windows = cut(self._separate)
         self._working = SampleQueue()  # at the working rate, until its part is known
         self._signal = SampleQueue()  # at the rate of the signal, until its part is known
         self._part = SampleQueue()  # at the rate of the signal
@@ -77,7 +96,7 @@ class WindowStream:
     def finish(self) -> tuple[Tensor, Tensor]:
         """End the signal and take what remains, as `push` does."""
         self._work(torch.from_numpy(self._down.push(np.zeros(0), last=True)))
-        self._give(self._overlap_add.finish())
+        self._give(self._windows.finish())
         self._part.append(torch.from_numpy(self._up.push(np.zeros(0), last=True)))
         count = len(self._signal)
         self._part.append(torch.zeros(max(0, count - len(self._part)), dtype=torch.float64))  # rounding of rates
@@ -85,7 +104,7 @@ class WindowStream:
 
     def _work(self, samples: Tensor) -> None:
         self._working.append(samples)
-        self._give(self._overlap_add.push(samples))
+        self._give(self._windows.push(samples))
 
     def _give(self, part: Tensor) -> None:
         rest = self._working.take(part.shape[0]) - part

@@ -56,7 +56,7 @@ def examples(windows: list[Tensor], settings: WheezeNetworkSettings, generator: 
     targets: list[Tensor] = []
     for window in windows:
         spectrum, weights = spectrum_and_weights(window, settings)
-        lines = injected_target(spectrum, weights) != 0
+        lines = _lines(spectrum, weights, settings.inside())
         noisy = spectrum_and_weights(_in_noise(window, settings, generator), settings)[0]
         spectra += [spectrum, noisy]
         targets += [lines * spectrum, lines * noisy]
@@ -73,11 +73,18 @@ def _in_noise(window: Tensor, settings: WheezeNetworkSettings, generator: torch.
     return signal + uniform((0.0, _NOISE), generator) * whitening.inverse(noise / level)
 
 
+def _lines(spectrum: Tensor, weights: Tensor, inside: Tensor) -> Tensor:
+    """Where the model says that lines are, (bins, frames), bool; nowhere outside of the band, at which it is not asked."""
+    lines = torch.zeros(spectrum.shape, dtype=torch.bool)
+    lines[inside] = injected_target(spectrum[inside], weights[inside]) != 0
+    return lines
+
+
 def spectrum_and_weights(window: Tensor, settings: WheezeNetworkSettings) -> tuple[Tensor, Tensor]:
-    """The whitened spectrum of a window in the band, and the weight of each coefficient (`line_weights`); (bins, frames) each."""
-    inside, stft = settings.inside(), settings.stft(window.shape[-1])
+    """The whitened spectrum of a window, and the weight of each coefficient (`line_weights`); (bins, frames) each."""
+    stft = settings.stft(window.shape[-1])
     signal = window.float() / window.abs().amax().clamp_min(1e-12).float()
-    spectrum = stft(line_whitening(signal, stft, ENVELOPE * settings.rate, inside, QUANTILE)(signal))[inside]
+    spectrum = stft(line_whitening(signal, stft, ENVELOPE * settings.rate, settings.inside(), QUANTILE)(signal))
     return spectrum, line_weights(spectrum.abs(), stft, settings.rate, WheezeSettings())
 
 
