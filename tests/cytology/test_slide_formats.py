@@ -1,16 +1,20 @@
-"""Slides as scanners write them: Aperio's TIFF and DICOM are written here and read; NDPI and MRXS nothing here can write."""
+"""Slides as scanners write them, found and read: Aperio's TIFF, DICOM, NDPI, MIRAX."""
 
-import io
+import csv
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from scanner_files import write_aperio, write_dicom, write_mirax, write_ndpi
+from typer.testing import CliRunner
 
+from foreknow.cli.app import app
 from foreknow.cytology.batch import DetectOptions, detect_file
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.simulate import SmearSettings, simulate_smear
+from foreknow.cytology.simulate.camera import CameraSettings
 from foreknow.cytology.slide_file import OpenSlideSlide, TiffSlide, at_working_size, is_slide, open_slide
 
 openslide = pytest.importorskip("openslide")
@@ -18,60 +22,8 @@ openslide = pytest.importorskip("openslide")
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    return simulate_smear(SmearSettings(height=512, width=640, cells=14), 2).image.numpy()
-
-
-def write_aperio(path: Path, pixels: np.ndarray, um: float) -> None:
-    """Baseline, thumbnail and one level of a quarter of the size, as ScanScope does."""
-    options = {"photometric": "rgb", "compression": "jpeg", "metadata": None}
-    told = f"Aperio Image Library v11.2.1 \r\n{pixels.shape[1]}x{pixels.shape[0]} (256x256) JPEG/RGB Q=90|AppMag = 40|MPP = {um}"
-    with tifffile.TiffWriter(path) as writer:
-        writer.write(pixels, tile=(256, 256), description=told, **options)
-        writer.write(pixels[::8, ::8], description="Aperio Image Library v11.2.1 thumbnail", **options)
-        writer.write(pixels[::4, ::4], tile=(256, 256), description=told + "|level", **options)
-
-
-def write_dicom(path: Path, pixels: np.ndarray, um: float, tile: int = 128) -> None:
-    """A whole slide of JPEG frames that fill it row by row (TILED_FULL)."""
-    from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-    from pydicom.encaps import encapsulate
-    from pydicom.uid import JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage, generate_uid
-
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    slide = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    slide.SOPClassUID, slide.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    slide.StudyInstanceUID, slide.SeriesInstanceUID, slide.FrameOfReferenceUID = (generate_uid() for _ in range(3))
-    slide.Modality, slide.PatientName, slide.PatientID = "SM", "Secret^Person", "SECRET1"
-    slide.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
-    slide.Rows = slide.Columns = tile
-    slide.SamplesPerPixel, slide.PhotometricInterpretation, slide.PlanarConfiguration = 3, "YBR_FULL_422", 0
-    slide.BitsAllocated = slide.BitsStored = 8
-    slide.HighBit, slide.PixelRepresentation = 7, 0
-    slide.TotalPixelMatrixRows, slide.TotalPixelMatrixColumns = pixels.shape[:2]
-    slide.TotalPixelMatrixFocalPlanes = slide.NumberOfOpticalPaths = 1
-    slide.ImagedVolumeHeight, slide.ImagedVolumeWidth, slide.ImagedVolumeDepth = *(um * n / 1000 for n in pixels.shape[:2]), 0.001
-    slide.DimensionOrganizationType = "TILED_FULL"
-    measures, shared, path_of_light = Dataset(), Dataset(), Dataset()
-    measures.PixelSpacing, measures.SliceThickness = [um / 1000, um / 1000], 0.001
-    shared.PixelMeasuresSequence = [measures]
-    path_of_light.OpticalPathIdentifier = "0"
-    slide.SharedFunctionalGroupsSequence, slide.OpticalPathSequence = [shared], [path_of_light]
-    slide.LossyImageCompression = "01"
-    frames = []
-    for top in range(0, pixels.shape[0], tile):
-        for left in range(0, pixels.shape[1], tile):
-            frame = np.full((tile, tile, 3), 255, dtype=np.uint8)
-            part = pixels[top : top + tile, left : left + tile]
-            frame[: part.shape[0], : part.shape[1]] = part
-            file = io.BytesIO()
-            Image.fromarray(frame).save(file, "JPEG", quality=95, subsampling=0)
-            frames.append(file.getvalue())
-    slide.NumberOfFrames = len(frames)
-    slide.PixelData = encapsulate(frames)
-    slide["PixelData"].is_undefined_length = True
-    slide.save_as(path, enforce_file_format=True)
+    even = CameraSettings(exposure=(0.97, 0.97), vignetting=(0.0, 0.0), gradient=(0.0, 0.0))  # as a scanner makes it
+    return simulate_smear(SmearSettings(height=512, width=640, cells=14, camera=even), 2).image.numpy()
 
 
 def test_an_aperio_slide_is_read_at_its_best_level(tmp_path: Path, pixels: np.ndarray):
@@ -120,3 +72,58 @@ def test_a_truncated_dicom_slide_is_told(tmp_path: Path, pixels: np.ndarray):
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(InputFileError, match=r"slide\.dcm"):
         open_slide(path)
+
+
+@pytest.mark.parametrize("kind", ["ndpi", "mrxs", "mrxs with overlaps"])
+def test_cells_of_scanner_files_are_found_by_the_command(tmp_path: Path, pixels: np.ndarray, kind: str):
+    path = tmp_path / "in" / f"slide.{kind[:4]}"
+    path.parent.mkdir()
+    if kind == "ndpi":
+        write_ndpi(path, pixels, 0.5)
+    else:
+        write_mirax(path, pixels, 0.5, overlap=16 if kind.endswith("overlaps") else 0)
+    assert openslide.OpenSlide.detect_format(str(path)) == ("hamamatsu" if kind == "ndpi" else "mirax")
+    with open_slide(path) as slide:
+        assert isinstance(slide, TiffSlide if kind == "ndpi" else OpenSlideSlide)
+        assert (slide.pixel_um, slide.downsample) == (0.5, 1)
+        assert np.abs(slide.read(100, 50, 200, 300).astype(int) - pixels[100:300, 50:350]).mean() < 3
+    result = CliRunner().invoke(app, ["cytology", "detect", str(path.parent), "-o", str(tmp_path / "out"), "--no-report"])
+    assert result.exit_code == 0, result.output
+    found = tifffile.imread(tmp_path / "out" / "slide" / "cells.tif")[: pixels.shape[0], : pixels.shape[1]] > 0
+    write_aperio(tmp_path / "slide.svs", pixels, 0.5)
+    same = detect_file(tmp_path / "slide.svs", tmp_path / "same", DetectOptions(report=False))
+    assert same["cells"] > 3
+    expected = tifffile.imread(tmp_path / "same" / "cells.tif") > 0
+    assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) > 0.9
+    with (tmp_path / "out" / "slide" / "cells.csv").open() as file:
+        assert all(float(row["area_um2"]) == pytest.approx(int(row["area_px"]) / 4) for row in csv.DictReader(file))
+    if kind != "ndpi":
+        beyond = tifffile.imread(tmp_path / "out" / "slide" / "cells.tif")[-250:] > 0
+        assert not beyond.any()  # nothing was scanned there
+    for file in (tmp_path / "out" / "slide").iterdir():
+        assert b"Secret" not in file.read_bytes()
+
+
+def test_ndpi_is_the_same_by_tifffile_and_by_openslide(tmp_path: Path, pixels: np.ndarray):
+    path = tmp_path / "slide.ndpi"
+    write_ndpi(path, pixels, 0.4)
+    other = OpenSlideSlide(path)
+    with TiffSlide(path) as slide:
+        assert (slide.size, slide.pixel_um) == (other.size, other.pixel_um) == ((512, 640), 0.4)
+        assert np.abs(slide.read(60, 30, 100, 200).astype(int) - other.read(60, 30, 100, 200)).max() <= 3
+    other.close()
+
+
+def test_what_a_mirax_slide_lacks_is_told(tmp_path: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "slide.mrxs"
+    write_mirax(path, pixels, 0.5)
+    command = ["cytology", "detect", str(path), "-o", str(tmp_path / "out")]
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "openslide", None)
+        told = CliRunner().invoke(app, command)
+    assert told.exit_code == 2
+    assert "pip install 'foreknow[slides]'" in " ".join(told.output.split())
+    (path.with_suffix("") / "Index.dat").unlink()
+    told = CliRunner().invoke(app, command)
+    assert told.exit_code == 2
+    assert "with the files beside it" in " ".join(told.output.split())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,19 @@ LARGE = 12_000_000
 """Pixels from which an image is worked on in tiles."""
 _WORKING_UM = 0.5
 _TIFF = frozenset({".tif", ".tiff", ".svs", ".scn", ".ndpi", ".bif"})
+
+
+@dataclass(frozen=True)
+class SlideWindow:
+    """A part of a slide.
+
+    Attributes:
+        pixels: (height, width[, 3]); white where nothing was scanned.
+        seen: (height, width), what was scanned; None for all.
+    """
+
+    pixels: NDArray[np.generic] = field(repr=False)
+    seen: NDArray[np.bool_] | None = field(default=None, repr=False)
 
 
 class Slide(AbstractContextManager["Slide"], ABC):
@@ -35,8 +49,13 @@ class Slide(AbstractContextManager["Slide"], ABC):
     downsample: float = 1.0
 
     @abstractmethod
+    def window(self, top: int, left: int, height: int, width: int) -> SlideWindow:
+        """A window inside the slide."""
+
+    @final
     def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.generic]:
-        """A window inside the slide, (height, width[, 3])."""
+        """Its pixels alone, (height, width[, 3])."""
+        return self.window(top, left, height, width).pixels
 
     @abstractmethod
     def close(self) -> None:
@@ -54,10 +73,10 @@ class ArraySlide(Slide):
         self.size = (pixels.shape[0], pixels.shape[1])
         self.pixel_um = pixel_um
 
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.generic]:
+    def window(self, top: int, left: int, height: int, width: int) -> SlideWindow:
         """A copy of the window."""
         assert self._pixels is not None  # noqa: S101  (not closed)
-        return np.array(self._pixels[top : top + height, left : left + width])
+        return SlideWindow(np.array(self._pixels[top : top + height, left : left + width]))
 
     def close(self) -> None:
         """Forget the array."""
@@ -79,12 +98,16 @@ class ReducedSlide(Slide):
         self.pixel_um = None if slide.pixel_um is None else slide.pixel_um * factor
         self.downsample = slide.downsample * factor
 
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.generic]:
-        """Means of the squares, in the type of the slide."""
+    def window(self, top: int, left: int, height: int, width: int) -> SlideWindow:
+        """Means of the squares, in the type of the slide; seen are those that were scanned as a whole."""
         step = self._factor
-        fine = self._slide.read(top * step, left * step, height * step, width * step)
+        whole = self._slide.window(top * step, left * step, height * step, width * step)
+        fine, seen = whole.pixels, whole.seen
         squares = fine.reshape(height, step, width, step, *fine.shape[2:]).mean(axis=(1, 3), dtype=np.float32)
-        return squares.astype(fine.dtype) if fine.dtype.kind == "f" else np.round(squares).astype(fine.dtype)
+        return SlideWindow(
+            squares.astype(fine.dtype) if fine.dtype.kind == "f" else np.round(squares).astype(fine.dtype),
+            None if seen is None else np.asarray(seen.reshape(height, step, width, step).all(axis=(1, 3))),
+        )
 
     def close(self) -> None:
         """Close the whole."""
@@ -110,11 +133,11 @@ class TiffSlide(Slide):
         self.size = (chosen.shape[_rows(chosen)], chosen.shape[_rows(chosen) + 1])
         self.pixel_um = None if base is None else base * self.downsample
 
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.generic]:
+    def window(self, top: int, left: int, height: int, width: int) -> SlideWindow:
         """Decode the segments under the window."""
         rows, columns = slice(top, top + height), slice(left, left + width)
         window = self._array[:, rows, columns] if self._first else self._array[rows, columns]
-        return usable_pixels(np.asarray(window), "the slide")
+        return SlideWindow(usable_pixels(np.asarray(window), "the slide"))
 
     def close(self) -> None:
         """Close the file."""
@@ -122,7 +145,7 @@ class TiffSlide(Slide):
 
 
 class OpenSlideSlide(Slide):
-    """A scanner's format through openslide; transparent parts are white."""
+    """A scanner's format through openslide; parts that are transparent were not scanned."""
 
     def __init__(self, path: Path) -> None:
         openslide = _openslide()
@@ -135,12 +158,14 @@ class OpenSlideSlide(Slide):
         self.size = (height, width)
         self.pixel_um = None if base is None else base * self.downsample
 
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.generic]:
+    def window(self, top: int, left: int, height: int, width: int) -> SlideWindow:
         """The window over white."""
         corner = (round(left * self.downsample), round(top * self.downsample))
         shown = np.asarray(self._slide.read_region(corner, self._level, (width, height)))
-        white = np.full_like(shown[..., :3], 255)
-        return np.where(shown[..., 3:] > 0, shown[..., :3], white)
+        seen = shown[..., 3] > 0
+        if seen.all():
+            return SlideWindow(np.ascontiguousarray(shown[..., :3]))
+        return SlideWindow(np.where(seen[..., None], shown[..., :3], np.uint8(255)), seen)
 
     def close(self) -> None:
         """Close the file."""

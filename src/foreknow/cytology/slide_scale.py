@@ -13,22 +13,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foreknow.cytology.background import reduced
+from foreknow.cytology.bands import smoothed
 from foreknow.cytology.density import density_of_values, planes_of
 from foreknow.cytology.detect import FieldScale, detect_on
 from foreknow.cytology.finder import BackgroundFinder, FoundBackground, SolvedBackground
 from foreknow.cytology.nuclei import NucleusLook, look_of
 from foreknow.cytology.region import density_noise
 from foreknow.cytology.settings import DetectSettings
-from foreknow.cytology.slide_file import Slide
+from foreknow.cytology.slide_file import Slide, SlideWindow
 from foreknow.cytology.surface import at_pixels
 from foreknow.errors import DataError
 from foreknow.files import atomic_path
-from foreknow.simulate.blur import gaussian_blur
 
 _WINDOW = 160  # pixels that are looked at of a block
 _READ = 1024  # pixels that are read together
 _AVERAGE = 4  # pixels, before the brightest are sought
 _BRIGHT = (0.1, 0.3)  # quantiles of density between which glass is
+_SEEN = 0.5  # of a square or window, at least, that must have been scanned to tell anything
+_USUAL = 0.25  # quantile of density over the squares
 _SAMPLE, _SAMPLES = 768, 9  # side of the windows that tell scale, and how many
 _CENTRE = 0.02  # optical density: what may be glass at first
 _THIRD = 3  # pixels from one that is looked at for it to the next
@@ -107,20 +109,29 @@ def slide_scale(slide: Slide, settings: DetectSettings, finder: BackgroundFinder
 
 
 def _glass(slide: Slide, rows: int, columns: int, block: int) -> Tensor:
-    """Density of the brightest part of each square, (channels, rows, columns); neighbours are read together, as files hold them."""
+    """Density of the brightest part of each square, (channels, rows, columns); neighbours are read together, as files hold them.
+
+    Where half of a square or more was not scanned, it is what is usual of the bright ones of the others.
+    """
     side, group = min(block, _WINDOW), max(1, _READ // block)
     inset = (block - side) // 2
     found: list[list[Tensor]] = [[] for _ in range(rows)]
+    missing = np.zeros((rows, columns), dtype=bool)
     for top in range(0, rows, group):
         for left in range(0, columns, group):
             down, across = min(group, rows - top), min(group, columns - left)
             size = ((down - 1) * block + side, (across - 1) * block + side)
-            pixels = slide.read(top * block + inset, left * block + inset, *size)
+            window = slide.window(top * block + inset, left * block + inset, *size)
             for row in range(down):
                 for column in range(across):
-                    window = pixels[row * block : row * block + side, column * block : column * block + side]
-                    found[top + row].append(_brightest(slide_density(window)))
-    return torch.stack([torch.stack(row) for row in found]).movedim(-1, 0)
+                    part = (slice(row * block, row * block + side), slice(column * block, column * block + side))
+                    missing[top + row, left + column] = window.seen is not None and window.seen[part].mean() <= _SEEN
+                    found[top + row].append(_brightest(slide_density(window.pixels[part])))
+    every = torch.stack([torch.stack(row) for row in found]).movedim(-1, 0)
+    if missing.all() or not missing.any():
+        return every
+    gone = torch.as_tensor(missing)
+    return torch.where(gone, every[:, ~gone].quantile(_USUAL, dim=1)[:, None, None], every)
 
 
 def _brightest(density: Tensor) -> Tensor:
@@ -136,31 +147,35 @@ def _looked_closer(slide: Slide, background: FoundBackground, block: int, settin
     across = math.isqrt(_SAMPLES)
     tops = np.unique(np.linspace(0, height - side[0], across).astype(int))
     lefts = np.unique(np.linspace(0, width - side[1], across).astype(int))
-    windows = []
+    windows, centres, shares = [], [], []
     for top in tops.tolist():
         for left in lefts.tolist():
-            surface = at_pixels(background.surface, block, side, (top, left))
-            windows.append(slide_density(slide.read(top, left, *side)) - surface)
-    centres = torch.stack([_centre(window) for window in windows])
-    offset = centres.nanmedian(dim=0).values.nan_to_num(0.0)
+            window = slide.window(top, left, *side)
+            windows.append(above_glass(window, at_pixels(background.surface, block, side, (top, left))))
+            centres.append(_centre(windows[-1], window.seen))
+            shares.append(1.0 if window.seen is None else float(window.seen.mean()))
+    least = min(_SEEN, max(shares))
+    windows, centres = ([one for one, share in zip(many, shares, strict=True) if share >= least] for many in (windows, centres))
+    offset = torch.stack(centres).nanmedian(dim=0).values.nan_to_num(0.0)
     above = [window - offset[:, None, None] for window in windows]
-    noise = torch.stack([density_noise(gaussian_blur(window, settings.smoothing)) for window in above]).median(dim=0).values
+    noise = torch.stack([density_noise(smoothed(window, settings.smoothing)) for window in above]).median(dim=0).values
     zero = FoundBackground(torch.zeros(()), None)
     whole = [detect_on(window, zero, settings) for window in above]
     contrast = np.concatenate([one.nuclei.contrast for one in whole])
     area = np.concatenate([one.nuclei.areas for one in whole])
     radii = [one.radius for one in whole if one.radius > 0]
-    shares = [float(one.mask.mean()) for one in whole if one.radius > 0]
+    covers = [float(one.mask.mean()) for one in whole if one.radius > 0]
     order = np.argsort(radii)
-    total = np.cumsum(np.array(shares)[order]) if radii else np.zeros(0)
+    total = np.cumsum(np.array(covers)[order]) if radii else np.zeros(0)
     radius = float(np.array(radii)[order][np.searchsorted(total, 0.5 * total[-1])]) if radii else 0.0
     return SlideScale(background, block, offset, FieldScale(noise, radius, look_of(contrast, area, np.ones(len(area), dtype=bool))))
 
 
-def _centre(window: Tensor) -> Tensor:
+def _centre(window: Tensor, seen: NDArray[np.bool_] | None) -> Tensor:
     """Where glass lies in each channel of what is left, NaN where there is none; found from outside in."""
     centres = []
-    for plane in window[:, ::_THIRD, ::_THIRD]:
+    values = window[:, ::_THIRD, ::_THIRD]
+    for plane in values if seen is None else values[:, torch.as_tensor(seen[::_THIRD, ::_THIRD])]:
         middle, reach = 0.0, _CENTRE
         for _ in range(8):
             near = plane[(plane - middle).abs() < reach]
@@ -171,6 +186,12 @@ def _centre(window: Tensor) -> Tensor:
             reach = max(0.004, 2.5 * 1.4826 * float((near - middle).abs().median()))
         centres.append(middle)
     return torch.tensor(centres)
+
+
+def above_glass(window: SlideWindow, surface: Tensor) -> Tensor:
+    """Optical density above the background, (channels, height, width); 0 where nothing was scanned."""
+    above = slide_density(window.pixels).sub_(surface)
+    return above if window.seen is None else above.mul_(torch.as_tensor(window.seen))
 
 
 def slide_density(pixels: NDArray[np.generic]) -> Tensor:

@@ -16,7 +16,7 @@ from foreknow.cytology.measure_nuclei import NucleusRow, measure_nuclei
 from foreknow.cytology.pictures import as_bytes, as_colour
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide_file import Slide
-from foreknow.cytology.slide_scale import SlideScale, slide_density
+from foreknow.cytology.slide_scale import SlideScale, above_glass
 
 CORE = 2048  # pixels of a tile without its halo
 _HALO = (64, 320)
@@ -114,10 +114,11 @@ def detect_tile(slide: Slide, tile: Tile, scale: SlideScale, settings: DetectSet
     halo = int(np.clip(_RADII * scale.scale.radius, *_HALO))
     top, left = max(0, tile.top - halo), max(0, tile.left - halo)
     height, width = min(slide.size[0], tile.bottom + halo) - top, min(slide.size[1], tile.right + halo) - left
-    pixels = slide.read(top, left, height, width)
+    window = slide.window(top, left, height, width)
+    pixels = window.pixels
     with torch.no_grad():
         surface = scale.surface(top, left, height, width)
-        found = detect_on(slide_density(pixels).sub_(surface), FoundBackground(surface, None), settings, scale.scale)
+        found = detect_on(above_glass(window, surface), FoundBackground(surface, None), settings, scale.scale)
     inside = (slice(tile.top - top, tile.bottom - top), slice(tile.left - left, tile.right - left))
     rows = [
         row
