@@ -10,7 +10,19 @@ from benchmarks.foreknow_lung import UNROLLED
 from benchmarks.lung_cases import Case, real_cases
 from benchmarks.lung_crackle_methods import methods
 from benchmarks.lung_methods import contenders
-from benchmarks.lung_spans import CRACKLES, NORMAL, WITHOUT_CRACKLES, Span, auc_difference, score_spans, sounds, span_auc
+from benchmarks.lung_spans import (
+    CRACKLES,
+    NORMAL,
+    POOLS,
+    WITHOUT_CRACKLES,
+    Span,
+    auc_difference,
+    pooled_auc,
+    pooled_difference,
+    score_spans,
+    sounds,
+    span_auc,
+)
 from benchmarks.metrics import TOLERANCE, bootstrap, count_clicks, match_clicks, pooled_f1
 from benchmarks.table import Table
 from foreknow.lung import SeparationSettings, separate
@@ -26,8 +38,8 @@ def run(quick: bool) -> Table:
     table = Table(["data", "method", "measure", "value", "of"])
     _widths(table, "unrolled", SEEDS[:2] if quick else SEEDS)
     _planted(table, at_most=3 if quick else None)
-    for corpus in ("sprsound", "icbhi", "kauh"):
-        _real(table, corpus, quick=quick)
+    scored = {corpus: _real(table, corpus, quick=quick) for corpus in ("sprsound", "icbhi", "kauh")}
+    _pooled(table, {corpus: scores for corpus, scores in scored.items() if scores})
     table.notes += [
         "Widths: simulated, 20 s at 8 kHz, crackles at the stated levels over the breath around them; events matched within 5 ms.",
         "Error: of the median over all events, and median over events of the relative error of single ones.",
@@ -37,6 +49,7 @@ def run(quick: bool) -> Table:
         "Real: mean over annotated spans; 95 % intervals, patients with replacement; differences on the same draws.",
         "The network was trained on simulated recordings only; what counts as a burst was chosen on SPRSound: flattering.",
         "Baselines: tuned on simulated crackles in simulated and real breath (tune_lung.py), and with published settings.",
+        "Pooled: spans compared within a corpus; every corpus counts the same, or every pair of spans. Patients drawn in each.",
         "ICBHI has one cycle with crackles here, KAUH 6 recordings with and 4 normal ones, labelled as a whole: mere hints.",
     ]
     return table
@@ -107,11 +120,34 @@ def _without(found: Tensor, known: Tensor, planted: Tensor) -> Tensor:
     return found[~own | true]
 
 
-def _real(table: Table, corpus: str, *, quick: bool) -> None:
+def _pooled(table: Table, scored: dict[str, dict[str, list[Span]]]) -> None:
+    """All corpora together, and those together that have crackles of more than one patient."""
+    if len(scored) < 2:
+        return
+    several = [
+        name for name, scores in scored.items() if len({s.patient for s in next(iter(scores.values())) if s.kind in CRACKLES}) > 1
+    ]
+    first, *others = next(iter(scored.values()))
+    for corpora in dict.fromkeys((tuple(scored), tuple(several))):
+        data = f"pooled: {', '.join(corpora)}"
+        groups = {name: [scored[corpus][name] for corpus in corpora] for name in (first, *others)}
+        for without, label in ((NORMAL, "normal"), (WITHOUT_CRACKLES, "all without crackles")):
+            for pooling, pool in POOLS.items():
+                for name, spans in groups.items():
+                    value = pooled_auc(spans, CRACKLES, without, pool)
+                    table.add(data, name, f"AUC against {label}, {pooling}", value, f"{len(corpora)} corpora")
+                for name in others:
+                    difference = pooled_difference(groups[first], groups[name], CRACKLES, without, pool)
+                    measure = f"AUC against {label}, {pooling}"
+                    table.add(data, f"{first} minus {name}", measure, difference, f"{len(corpora)} corpora")
+
+
+def _real(table: Table, corpus: str, *, quick: bool) -> dict[str, list[Span]]:
+    """Scores of the spans of a corpus by method; none if it is not there."""
     recordings = sounds(corpus)
     if not recordings:
         table.notes.append(f"{corpus} was left out: ../shared/data/lung is not present.")
-        return
+        return {}
     compared = methods()
     names = list(compared)[:5] if quick else list(compared)
     scores: dict[str, list[Span]] = {name: score_spans(recordings, compared[name]) for name in names}
@@ -124,3 +160,4 @@ def _real(table: Table, corpus: str, *, quick: bool) -> None:
         for name in others:
             difference = auc_difference(scores[first], scores[name], CRACKLES, without)
             table.add(corpus, f"{first} minus {name}", f"AUC against {label}", difference, size)
+    return scores
