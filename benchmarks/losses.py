@@ -145,6 +145,7 @@ COMPARISONS: dict[str, tuple[Comparison | Documented, ...]] = {
 UNCOMPARED = {
     "amortised": "All rows are ways of ours to train one network.",
     "angiography_adapting": "Both networks are ours: as shipped, and trained further.",
+    "angiography_device": "All networks are ours: as shipped, and fitted to a device.",
     "angiography_speed": "All rows are modes of ours.",
     "cytology_curve": "All rows are networks of ours, and the solver.",
     "cytology_slides": "Memory and time against size; no other method is run on whole slides.",

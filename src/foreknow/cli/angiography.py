@@ -149,25 +149,37 @@ def train(
             help="Train on simulated runs alone, from nothing or --model: network or unrolled; so were those made that come along.",
         ),
     ] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="WAY",
+            help="device: fit the simulator to your runs and weigh the network's looks on what it draws. model: train the weights "
+            "with the declared model as the loss.",
+        ),
+    ] = "device",
     pixels: Pixels = "auto",
     model: Annotated[
         Path | None, typer.Option("--model", metavar="FOLDER", help="Model to begin with, instead of the one that comes along.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes through the runs.")] = None,
-    count: Annotated[int | None, typer.Option("--simulated-runs", min=0, help="Simulated runs that are drawn.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Passes through the runs (--by model, --simulated).")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--simulated-runs", min=0, help="Simulated runs that are drawn (likewise).")] = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     device: Device = "cpu",
 ) -> None:
-    """Train the vessel network further on your own runs, without labels.
+    """Fit the vessel network to your own runs, without labels.
 
-    The declared model is the loss: a background of low rank, vessels that are sparse and add attenuation; simulated runs beside
-    yours keep what the network knows. FOLDER gets model.json, weights.safetensors, card.md and report.html, which shows the gap to
-    the certified optimum on a run held apart, and examples; use it by foreknow angiography enhance --mode network --model FOLDER.
-    An interrupted training goes on by the same command.
+    By device, the default: the simulator is fitted to noise and structure of your runs, and on what it then draws, whose vessels
+    are known, the network learns how to weigh two looks at a frame; its weights stay, and so does what it says of other runs. It
+    changes nothing where that is no better. By model: the declared model is the loss that trains the weights; on simulated runs
+    masks became worse so. FOLDER gets model.json, weights.safetensors, card.md and report.html, which shows the device, the gap to
+    the certified optimum, and examples; use it by foreknow angiography enhance --mode network --model FOLDER.
     """
     require_extra("angiography")
-    from foreknow.cli.angiography_train import train_on, train_simulated  # noqa: PLC0415
+    from foreknow.cli.angiography_train import calibrate_for, train_on, train_simulated  # noqa: PLC0415
 
     place = check_device(device)
     if (simulated is None) == (not runs):
@@ -178,6 +190,15 @@ def train(
         train_simulated(simulated, output, model, epochs=epochs, count=count, seed=seed, overwrite=overwrite)
         return
     relationship = None if pixels.lower() == "auto" else _relationship(pixels)
+    if by not in {"device", "model"}:
+        message = f"--by is device or model, not {by!r}"
+        raise ParameterError(message)
+    if by == "device":
+        if epochs is not None or count is not None:
+            message = "--epochs and --simulated-runs have a meaning for --by model and --simulated only"
+            raise ParameterError(message)
+        calibrate_for(runs or [], output, relationship, model, seed=seed, overwrite=overwrite)
+        return
     train_on(runs or [], output, relationship, model, epochs=epochs, count=count, seed=seed, overwrite=overwrite, device=place)
 
 

@@ -18,6 +18,42 @@ if TYPE_CHECKING:
 _FORGOTTEN = 1.1
 
 
+def calibrate_for(
+    runs: Sequence[Path], output: Path, relationship: Relationship | None, model: Path | None, *, seed: int, overwrite: bool
+) -> None:
+    """Calibrate the network for the device of the user's runs and say what became of it."""
+    from foreknow.angiography.network.calibrate_on_runs import calibrate_on_runs  # noqa: PLC0415
+    from foreknow.angiography.network.calibrating import CalibrationNumbers  # noqa: PLC0415
+
+    numbers = CalibrationNumbers(seed=seed)
+    with progress_bar() as bar:
+        reading = bar.add_task("reading", total=None, unit="runs")
+        drawing = bar.add_task("simulating", total=numbers.trials + numbers.runs + numbers.apart + numbers.known, unit="runs")
+        outcome = calibrate_on_runs(
+            runs,
+            output,
+            numbers,
+            model=model,
+            relationship=relationship,
+            overwrite=overwrite,
+            read=lambda done, total: bar.update(reading, completed=done, total=total),
+            drawn=lambda done: bar.update(drawing, completed=done),
+        )
+    calibration = outcome.calibration
+    rows: list[list[object]] = [
+        ["Dice on simulated runs of your device", *(f"{one:.3f}" for one in calibration.dice)],
+        ["gap to the optimum on your last run", *(f"{one:.4f}" for one in calibration.gap)],
+    ]
+    if outcome.advice is not None:
+        say_error(outcome.advice)
+    screen = console()
+    screen.print(table({"on data held apart": "left", "before": "right", "after": "right"}, rows))
+    place = f"Model: {display_name(output)} (open report.html there)"
+    screen.print(f"{outcome.runs} runs, {outcome.frames} frames. {place}", markup=False)
+    for failure in outcome.failures:
+        say_error(f"left out: {failure}")
+
+
 def train_on(
     runs: Sequence[Path],
     output: Path,
@@ -30,7 +66,7 @@ def train_on(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Train on the user's runs and say what became of it."""
+    """Train on the user's runs with the declared model as the loss, and say what became of it."""
     from foreknow.angiography.network.injection import InjectionNumbers  # noqa: PLC0415
     from foreknow.angiography.network.train_on_runs import train_on_runs  # noqa: PLC0415
 

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from foreknow.angiography.network.looks import Looks, some_frames
 from foreknow.angiography.network.vessel_network import VesselNetwork
 
+_LEAST = 1e-12  # of a gate that is divided by
 _BAND = 64  # rows of which the median over time is taken at once
 
 
@@ -39,6 +41,8 @@ def look_at_run(
 ) -> Seen:
     """The vessels of all frames.
 
+    Where the network knows the device that made the run (`DeviceLooks`), it looks twice, at the size and at half of it.
+
     Args:
         network: in evaluation mode.
         attenuation: (frames, height, width) float32.
@@ -49,6 +53,39 @@ def look_at_run(
         tell: told the share that is done.
     """
     size = working_size(attenuation.shape[1:], side)
+    looks = Looks()
+    if network.device is not None:
+        shown = torch.stack([_view(frame, area, size) for frame in some_frames(attenuation)])
+        looks = network.device.looks_for(shown, alone=alone)
+    twice = looks.half != 0
+    first = _look(network, attenuation, area, size, alone, lambda share: tell and tell(share / (1 + twice)))
+    if looks == Looks():
+        return first
+    coarse = first.gate
+    if twice:
+        half = working_size(attenuation.shape[1:], side // 2)
+        coarse = _look(network, attenuation, area, half, alone, lambda share: tell and tell((1 + share) / 2)).gate
+    gate = looks.gate(first.gate, coarse) * area.float()
+    return Seen(first.vessels * gate / first.gate.clamp_min(_LEAST), gate)
+
+
+def two_gates(network: VesselNetwork, attenuation: Tensor, area: Tensor, side: int, *, alone: bool) -> tuple[Tensor, Tensor]:
+    """The gates at a size and at half of it, (frames, height, width) each; arguments as for `look_at_run`."""
+    sizes = [working_size(attenuation.shape[1:], edge) for edge in (side, side // 2)]
+    first, second = (_look(network, attenuation, area, size, alone, None).gate for size in sizes)
+    return first, second
+
+
+@torch.no_grad()
+def _look(
+    network: VesselNetwork,
+    attenuation: Tensor,
+    area: Tensor,
+    size: tuple[int, int],
+    alone: bool,
+    tell: Callable[[float], None] | None,
+) -> Seen:
+    """At one size."""
     whole = (attenuation.shape[1], attenuation.shape[2])
     inside = area.float()
     details = torch.stack([network.detail(_view(frame, area, size)) for frame in attenuation])

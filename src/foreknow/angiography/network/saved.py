@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from foreknow.angiography.network.looks import DeviceLooks
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.errors import ParameterError
 from foreknow.learn import Description, load_model, save_model, shipped_model
@@ -33,7 +34,9 @@ def network_of(settings: Mapping[str, Any]) -> VesselNetwork:
     except (KeyError, TypeError, ValueError) as error:
         message = f"these settings describe no vessel network: {error} is missing or of another form"
         raise ParameterError(message) from error
-    return VesselNetwork(filters, block, shades)
+    network = VesselNetwork(filters, block, shades)
+    network.device = DeviceLooks.of(settings["device"]) if settings.get("device") else None
+    return network
 
 
 class _Halves(nn.Module):
@@ -56,7 +59,9 @@ class _Halves(nn.Module):
 
 def save_network(folder: str | Path, network: VesselNetwork, settings: Mapping[str, Any], **known: Any) -> None:  # noqa: ANN401
     """Write a trained network, in half precision; ``known`` are further fields of its `Description`."""
-    save_model(folder, _Halves(network), Description(kind=KIND, purpose=PURPOSE, settings=dict(settings), **known))
+    device = {} if network.device is None else {"device": network.device.settings()}
+    chosen = {**{name: value for name, value in settings.items() if name != "device"}, **device}
+    save_model(folder, _Halves(network), Description(kind=KIND, purpose=PURPOSE, settings=chosen, **known))
 
 
 def load_network(folder: str | Path | None = None) -> tuple[VesselNetwork, Description]:

@@ -12,23 +12,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from foreknow.angiography.exposed import exposed_area, require_separable
-from foreknow.angiography.inputs import find_runs
+from foreknow.angiography.network.films import read_films
 from foreknow.angiography.network.injection import Injection, InjectionNumbers, inject, training_facts
-from foreknow.angiography.network.looking import filled, look_at_run, resized, working_size
+from foreknow.angiography.network.looking import look_at_run
 from foreknow.angiography.network.saved import load_network, save_network
 from foreknow.angiography.network.vessel_network import VesselNetwork
-from foreknow.angiography.run_file import open_run
 from foreknow.angiography.simulate.detector import Relationship
-from foreknow.errors import DataError, ForeknowError, ParameterError
+from foreknow.errors import DataError, ParameterError
 from foreknow.files import display_name, write_text_atomic
 from foreknow.learn import Compute, TrainingProgress
 from foreknow.report import Notice, Section, training_report
 from foreknow.report.blocks import Cell
 
 MODEL, REPORT = "model.json", "report.html"
-_SIDE = 512
-_MOST_FRAMES = 48  # of a run, evenly spaced: more show the same again
 _SHOWN = 3
 _NOTE = (
     "A means of research, not a diagnosis. The examples show frames of the runs that were given: treat this page as you treat them."
@@ -91,7 +87,7 @@ def train_on_runs(
             raise ParameterError(message)
         shutil.rmtree(place / "work" / "checkpoint", ignore_errors=True)  # that of a training that has ended
     network, before_description = load_network(model)
-    films, failures = _films(paths, place, relationship, read)
+    films, failures = read_films(paths, place, relationship, read)
     if not films:
         message = f"no run can be learned from: {failures[0]}"
         raise DataError(message)
@@ -111,33 +107,6 @@ def train_on_runs(
     )
     write_text_atomic(place / REPORT, _report(outcome, before, network, films[-1], numbers))
     return outcome
-
-
-def _films(
-    paths: Sequence[str | Path], place: Path, relationship: Relationship | None, read: Callable[[int, int], None] | None
-) -> tuple[list[Tensor], list[str]]:
-    """Runs at the size at which the network looks, and sentences on those that cannot be used."""
-    inputs = find_runs(paths, place)
-    films: list[Tensor] = []
-    failures: list[str] = []
-    for number, source in enumerate(inputs, start=1):
-        try:
-            films.append(_film(source.path, source.name, relationship))
-        except ForeknowError as error:
-            failures.append(str(error))
-        if read is not None:
-            read(number, len(inputs))
-    return films, failures
-
-
-def _film(path: Path, name: str, relationship: Relationship | None) -> Tensor:
-    run = open_run(path, name, relationship)
-    attenuation = run.attenuation()
-    area = exposed_area(attenuation, run.opened, run.table.darkest)
-    require_separable(attenuation, area, name, 2)
-    chosen = torch.linspace(0, len(attenuation) - 1, min(_MOST_FRAMES, len(attenuation))).round().long().unique()
-    size = working_size(attenuation.shape[1:], min(_SIDE, max(attenuation.shape[1:])))
-    return torch.stack([resized(filled(attenuation[int(number)], area), size) for number in chosen])
 
 
 def _metrics(injection: Injection) -> dict[str, float]:

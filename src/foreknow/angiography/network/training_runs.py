@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 from foreknow.angiography.simulate import DetectorSettings, DisplaySettings, Relationship, RunSettings, simulate_run
 from foreknow.angiography.simulate.bolus import BolusSettings
 from foreknow.angiography.simulate.catheter import CatheterSettings
+from foreknow.angiography.simulate.device import Device
 from foreknow.files import atomic_path
 from foreknow.learn import Data, Example
 from foreknow.learn.data.example import stack
@@ -71,6 +72,23 @@ class TrainingRunSettings:
         )
 
 
+@dataclass(frozen=True)
+class DeviceRuns:
+    """Runs of another device, in all else as training runs are.
+
+    Attributes:
+        devices: that show them, in turn.
+        shapes: all else.
+    """
+
+    devices: tuple[Device, ...]
+    shapes: TrainingRunSettings = field(default_factory=TrainingRunSettings)
+
+    def draw(self, number: int, seed: int = 0) -> RunSettings:
+        """Settings of the run of this number."""
+        return self.devices[number % len(self.devices)].applied(self.shapes.draw(number, seed))
+
+
 class TrainingRuns(Data):
     """Simulated runs that lie in a folder; what is not there yet is drawn when it is first needed.
 
@@ -81,7 +99,9 @@ class TrainingRuns(Data):
         seed: of the whole data set.
     """
 
-    def __init__(self, folder: str | Path, count: int, settings: TrainingRunSettings | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, folder: str | Path, count: int, settings: TrainingRunSettings | DeviceRuns | None = None, seed: int = 0
+    ) -> None:
         self.folder = Path(folder)
         self.count = count
         self.settings = settings or TrainingRunSettings()

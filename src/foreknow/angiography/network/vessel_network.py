@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from foreknow.angiography.network.looks import DeviceLooks
 from foreknow.inject.networks import MedianDifference, PerFrame, UNet
 from foreknow.simulate.blur import gaussian_blur
 
@@ -23,6 +24,8 @@ class VesselNetwork(nn.Module):
     difference from the median of its run, 0 where it is the only frame. Group normalisation makes what is said of a frame of a
     given run independent of the batch.
 
+    ``device`` is what it was calibrated for (`DeviceLooks`), None for nothing but what it was trained on.
+
     Args:
         filters: of the levels of the U-Net.
         block: edge of the blocks of pixels that it works on.
@@ -32,6 +35,7 @@ class VesselNetwork(nn.Module):
     def __init__(self, filters: Sequence[int] = (16, 32, 64, 64), block: int = 2, shades: float = 20.0) -> None:
         super().__init__()
         self.shades = shades
+        self.device: DeviceLooks | None = None
         self.frames = PerFrame(UNet(2, 2, 2, filters=filters, block=block), [MedianDifference()])
 
     def forward(self, y: Tensor) -> dict[str, Tensor]:
