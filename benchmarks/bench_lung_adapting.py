@@ -15,9 +15,9 @@ from benchmarks.lung_spans import (
     POOLS,
     REAL_FOLDER,
     WITHOUT_CRACKLES,
+    Pooled,
     Span,
     auc_difference,
-    pooled_difference,
     score_spans,
     sounds,
     span_auc,
@@ -61,8 +61,9 @@ def run(quick: bool) -> Table:
     if len(before) > 1:
         size = f"{len(before)} corpora"
         for without, label in ((NORMAL, "normal"), (WITHOUT_CRACKLES, "all without crackles")):
+            both = [Pooled(groups, CRACKLES, without) for groups in (after, before)]
             for name, pool in POOLS.items():
-                value = pooled_difference(after, before, CRACKLES, without, pool)
+                value = both[0].minus(both[1], pool)
                 table.add("pooled", "adapted minus shipped", f"AUC against {label}, {name}", value, size)
     table.notes += [
         "The patients of a corpus in two halves: the network, adapted to all recordings of one half without their labels, scores",

@@ -15,10 +15,9 @@ from benchmarks.lung_spans import (
     NORMAL,
     POOLS,
     WITHOUT_CRACKLES,
+    Pooled,
     Span,
     auc_difference,
-    pooled_auc,
-    pooled_difference,
     score_spans,
     sounds,
     span_auc,
@@ -127,19 +126,17 @@ def _pooled(table: Table, scored: dict[str, dict[str, list[Span]]]) -> None:
     several = [
         name for name, scores in scored.items() if len({s.patient for s in next(iter(scores.values())) if s.kind in CRACKLES}) > 1
     ]
-    first, *others = next(iter(scored.values()))
+    names = list(next(iter(scored.values())))
     for corpora in dict.fromkeys((tuple(scored), tuple(several))):
-        data = f"pooled: {', '.join(corpora)}"
-        groups = {name: [scored[corpus][name] for corpus in corpora] for name in (first, *others)}
+        data, size = f"pooled: {', '.join(corpora)}", f"{len(corpora)} corpora"
         for without, label in ((NORMAL, "normal"), (WITHOUT_CRACKLES, "all without crackles")):
+            pooled = {name: Pooled([scored[corpus][name] for corpus in corpora], CRACKLES, without) for name in names}
             for pooling, pool in POOLS.items():
-                for name, spans in groups.items():
-                    value = pooled_auc(spans, CRACKLES, without, pool)
-                    table.add(data, name, f"AUC against {label}, {pooling}", value, f"{len(corpora)} corpora")
-                for name in others:
-                    difference = pooled_difference(groups[first], groups[name], CRACKLES, without, pool)
-                    measure = f"AUC against {label}, {pooling}"
-                    table.add(data, f"{first} minus {name}", measure, difference, f"{len(corpora)} corpora")
+                for name in names:
+                    table.add(data, name, f"AUC against {label}, {pooling}", pooled[name].auc(pool), size)
+                for name in names[1:]:
+                    difference = pooled[names[0]].minus(pooled[name], pool)
+                    table.add(data, f"{names[0]} minus {name}", f"AUC against {label}, {pooling}", difference, size)
 
 
 def _real(table: Table, corpus: str, *, quick: bool) -> dict[str, list[Span]]:

@@ -8,10 +8,9 @@ from benchmarks.lung_spans import (
     POOLS,
     WHEEZES,
     WITHOUT,
+    Pooled,
     Span,
     auc_difference,
-    pooled_auc,
-    pooled_difference,
     score_spans,
     sounds,
     span_auc,
@@ -41,14 +40,14 @@ def _pooled(table: Table, scored: list[dict[str, list[Span]]]) -> None:
     """All corpora together."""
     if len(scored) < 2:
         return
-    groups = {name: [scores[name] for scores in scored] for name in scored[0]}
-    first, *others = groups
+    first, *others = scored[0]
+    pooled = {name: Pooled([scores[name] for scores in scored], WHEEZES, WITHOUT) for name in scored[0]}
     size = f"{len(scored)} corpora"
     for pooling, pool in POOLS.items():
-        for name, spans in groups.items():
-            table.add("pooled", name, f"AUC, wheeze, {pooling}", pooled_auc(spans, WHEEZES, WITHOUT, pool), size)
+        for name, aucs in pooled.items():
+            table.add("pooled", name, f"AUC, wheeze, {pooling}", aucs.auc(pool), size)
         for name in others:
-            difference = pooled_difference(groups[first], groups[name], WHEEZES, WITHOUT, pool)
+            difference = pooled[first].minus(pooled[name], pool)
             table.add("pooled", f"foreknow minus {name}", f"AUC, wheeze, {pooling}", difference, size)
 
 

@@ -152,6 +152,8 @@ UNCOMPARED = {
     "differentiation": "All rows are modes of ours: exactness against memory and time.",
     "guards": "All rows are guards of ours; those that fail are in the table.",
     "swallow_live": "One engine, replayed by the clock; no other is.",
+    "lung_adapting": "Both networks are ours: as shipped, and adapted.",
+    "lung_nuisance": "Both rows are ways of ours: nuisance left in, and taken out first.",
     "lung_unrolled": "Both columns are ways of ours: the unrolled network beside the classical solver.",
     "injection": "All rows are treatments of one loss; the historical one is among them.",
     "unrolled_robust_pca": "Learned steps against more classical ones: what is better depends on how many one can afford.",

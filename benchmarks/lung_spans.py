@@ -30,8 +30,6 @@ _MARGIN = 0.3  # seconds at both ends of a whole recording: handling noise
 Array = NDArray[np.float64]
 Activity = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 """From samples (n,) and rate to a score over time and its times in seconds."""
-Groups: TypeAlias = Sequence[Sequence["Span"]]
-"""The spans of several corpora."""
 Pool: TypeAlias = Callable[[Sequence[tuple[float, int]]], float]
 """From AUC and number of pairs of each corpus to one figure."""
 
@@ -110,17 +108,32 @@ def auc_difference(
     return Estimate(_auc_of(ours, kinds, without) - _auc_of(others, kinds, without), *_interval(values), 3)
 
 
-def pooled_auc(groups: Groups, kinds: frozenset[str], without: frozenset[str], pool: Pool) -> Estimate:
-    """AUC over several corpora, spans compared within a corpus only; 95 % interval of patients drawn anew in each."""
-    scored = _scored(groups, kinds, without)
-    return Estimate(pool([values[0] for values in scored]), *_interval([pool(draw) for draw in zip(*scored, strict=True)][1:]), 3)
+class Pooled:
+    """AUC over several corpora, spans compared within a corpus only; patients are drawn anew in each.
 
+    Args:
+        corpora: the spans of each.
+        kinds: with the sound.
+        without: without it.
+    """
 
-def pooled_difference(ours: Groups, others: Groups, kinds: frozenset[str], without: frozenset[str], pool: Pool) -> Estimate:
-    """Pooled AUC of one score minus that of another, patients drawn together."""
-    first, second = (list(zip(*_scored(groups, kinds, without), strict=True)) for groups in (ours, others))
-    values = [pool(mine) - pool(its) for mine, its in zip(first, second, strict=True)]
-    return Estimate(values[0], *_interval(values[1:]), 3)
+    def __init__(self, corpora: Sequence[Sequence[Span]], kinds: frozenset[str], without: frozenset[str]) -> None:
+        scored = [
+            [_auc_and_pairs(spans, kinds, without)]
+            + [_auc_and_pairs([span for patient in draw for span in patient], kinds, without) for draw in _draws(spans)]
+            for spans in corpora
+        ]
+        self.scored = list(zip(*scored, strict=True))  # of all spans, then of each draw: AUC and number of pairs by corpus
+
+    def auc(self, pool: Pool) -> Estimate:
+        """With its 95 % interval."""
+        value, *drawn = (pool(aucs) for aucs in self.scored)
+        return Estimate(value, *_interval(drawn), 3)
+
+    def minus(self, other: "Pooled", pool: Pool) -> Estimate:
+        """Minus that of another score of the same spans, patients drawn together."""
+        value, *drawn = (pool(mine) - pool(its) for mine, its in zip(self.scored, other.scored, strict=True))
+        return Estimate(value, *_interval(drawn), 3)
 
 
 def mean_of_corpora(aucs: Sequence[tuple[float, int]]) -> float:
@@ -136,15 +149,6 @@ def mean_of_pairs(aucs: Sequence[tuple[float, int]]) -> float:
 
 
 POOLS: dict[str, Pool] = {"mean of the corpora": mean_of_corpora, "all pairs within corpora": mean_of_pairs}
-
-
-def _scored(groups: Groups, kinds: frozenset[str], without: frozenset[str]) -> list[list[tuple[float, int]]]:
-    """For each corpus the AUC and its number of pairs: first of all spans, then of each draw."""
-    return [
-        [_auc_and_pairs(spans, kinds, without)]
-        + [_auc_and_pairs([span for patient in draw for span in patient], kinds, without) for draw in _draws(spans)]
-        for spans in groups
-    ]
 
 
 def _auc_and_pairs(spans: Sequence[Span], kinds: frozenset[str], without: frozenset[str]) -> tuple[float, int]:
