@@ -173,10 +173,13 @@ def train(
     """Fit the vessel network to your own runs, without labels.
 
     By device, the default: the simulator is fitted to noise and structure of your runs, and on what it then draws, whose vessels
-    are known, the network learns how to weigh two looks at a frame; its weights stay, and so does what it says of other runs. It
-    changes nothing where that is no better. By model: the declared model is the loss that trains the weights; on simulated runs
-    masks became worse so. FOLDER gets model.json, weights.safetensors, card.md and report.html, which shows the device, the gap to
-    the certified optimum, and examples; use it by foreknow angiography enhance --mode network --model FOLDER.
+    are known, two looks of the network at a frame are weighed; its weights stay, and so does what it says of other runs. Nothing
+    is changed if your runs are of a kind that it knows.
+
+    By model: the declared model is the loss that trains the weights; on simulated runs masks became worse so.
+
+    FOLDER gets model.json, weights.safetensors, card.md and report.html, which shows the device, the gap to the certified optimum,
+    and examples; use it by foreknow angiography enhance --mode network --model FOLDER.
     """
     require_extra("angiography")
     from foreknow.cli.angiography_train import calibrate_for, train_on, train_simulated  # noqa: PLC0415

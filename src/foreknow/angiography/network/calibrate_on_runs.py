@@ -58,7 +58,7 @@ class RunCalibration:
                 "near); compare both networks on frames that you know before you use this one"
             )
         if not self.calibration.taken:
-            return "your runs are of a kind that the network knows, or it can do no better on their like: it is as it was"
+            return "your runs are of a kind that the network knows, or two looks are worse on their like: it is as it was"
         return None
 
 
