@@ -115,30 +115,41 @@ def _glass(slide: Slide, rows: int, columns: int, block: int) -> Tensor:
     """
     side, group = min(block, _WINDOW), max(1, _READ // block)
     inset = (block - side) // 2
-    found: list[list[Tensor]] = [[] for _ in range(rows)]
+    lines = []
     missing = np.zeros((rows, columns), dtype=bool)
     for top in range(0, rows, group):
+        line = []
         for left in range(0, columns, group):
             down, across = min(group, rows - top), min(group, columns - left)
             size = ((down - 1) * block + side, (across - 1) * block + side)
             window = slide.window(top * block + inset, left * block + inset, *size)
-            for row in range(down):
-                for column in range(across):
-                    part = (slice(row * block, row * block + side), slice(column * block, column * block + side))
-                    missing[top + row, left + column] = window.seen is not None and window.seen[part].mean() <= _SEEN
-                    found[top + row].append(_brightest(slide_density(window.pixels[part])))
-    every = torch.stack([torch.stack(row) for row in found]).movedim(-1, 0)
+            line.append(_brightest(_squares(torch.as_tensor(window.pixels), side, block)))
+            if window.seen is not None:
+                seen = _squares(torch.as_tensor(window.seen), side, block)[0].float().mean(dim=(-2, -1))
+                missing[top : top + down, left : left + across] = seen.numpy() <= _SEEN
+        lines.append(torch.cat(line, dim=2))
+    every = torch.cat(lines, dim=1)
     if missing.all() or not missing.any():
         return every
     gone = torch.as_tensor(missing)
     return torch.where(gone, every[:, ~gone].quantile(_USUAL, dim=1)[:, None, None], every)
 
 
-def _brightest(density: Tensor) -> Tensor:
-    small = reduced(density[None], min(_AVERAGE, *density.shape[1:]))[0].flatten(1)
-    order = small.mean(dim=0).argsort()
-    first, last = (int(share * len(order)) for share in _BRIGHT)
-    return small[:, order[first : max(last, first + 1)]].mean(dim=1)
+def _squares(image: Tensor, side: int, step: int) -> Tensor:
+    """Squares of an image (height, width[, channels]) in rows and columns, (channels, down, across, side, side)."""
+    planes = image[None] if image.ndim == 2 else image.movedim(-1, 0)
+    return planes.unfold(1, side, step).unfold(2, side, step)
+
+
+def _brightest(squares: Tensor) -> Tensor:
+    """Optical density of the brightest part of each square, (channels, down, across)."""
+    channels, down, across, side, _ = squares.shape
+    density = slide_density(squares.reshape(channels, -1, side).movedim(0, -1).numpy())
+    small = reduced(density.reshape(-1, 1, side, side), min(_AVERAGE, side)).reshape(channels, down, across, -1)
+    order = small.mean(dim=0).argsort(dim=-1)
+    first, last = (int(share * order.shape[-1]) for share in _BRIGHT)
+    chosen = order[..., first : max(last, first + 1)]
+    return small.gather(-1, chosen.expand(channels, -1, -1, -1)).mean(dim=-1)
 
 
 def _looked_closer(slide: Slide, background: FoundBackground, block: int, settings: DetectSettings) -> SlideScale:

@@ -9,7 +9,6 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from foreknow.cytology.nuclei import Nuclei
-from foreknow.cytology.runs import Runs
 from foreknow.simulate.blur import gaussian_blur
 
 _SMOOTH, _APART = 0.12, 0.7  # of the typical radius: what smooths the distance to the border, and how far its tops are apart
@@ -29,55 +28,78 @@ def split_cells(parts: NDArray[np.int32], nuclei: Nuclei, radius: float) -> NDAr
         radius: of a typical cell, pixels (`cell_region`).
     """
     count = int(parts.max(initial=0))
-    if not count:
-        return np.zeros(parts.shape, dtype=np.int32)
     step = max(1, min(_COARSEST, int(radius / _RADIUS)))
-    seen = np.ascontiguousarray(parts[::step, ::step])
-    markers = _markers(seen, count, _seen_nuclei(nuclei, step), radius / step)
-    owner = np.zeros(int(markers.max()) + 1, dtype=np.int32)
-    owner[markers] = seen
-    owner[0] = 0
-    several = np.bincount(owner, minlength=count + 1) > 1
-    several[0] = False
-    runs = Runs.of(parts)
-    whole = np.where(several, 0, np.arange(count + 1) + len(owner)).astype(np.int32)  # of what is not divided
-    whole[0] = 0
-    values = runs.looked_up(whole)
-    if several.any():
-        divided = several[seen]
-        pieces = _watershed(divided, np.where(divided, markers, 0))
-        shared = runs.looked_up(several)
-        values += np.where(shared, _at_every_pixel(pieces, step, shared, parts, owner), 0)
-    used = np.zeros(len(owner) + count + 1, dtype=bool)
-    used[values] = True
-    used[0] = False
-    return Runs.of(values).looked_up((np.cumsum(used) * used).astype(np.int32))
-
-
-def _seen_nuclei(nuclei: Nuclei, step: int) -> NDArray[np.int32]:
-    """Their labels on every so many pixels, none lost."""
-    labels = np.ascontiguousarray(nuclei.labels[::step, ::step])
-    if len(nuclei) and step > 1:
-        columns, rows = nuclei.centres.round().astype(int).T // step
-        places = (np.minimum(rows, labels.shape[0] - 1), np.minimum(columns, labels.shape[1] - 1))
-        labels[places] = np.where(labels[places] == 0, np.arange(1, len(nuclei) + 1), labels[places])
+    labels, last = np.zeros(parts.shape, dtype=np.int32), 0
+    known = _nuclei_in(parts, nuclei, count)
+    for part, place in enumerate(ndimage.find_objects(parts), start=1):
+        if place is None:
+            continue
+        rows, columns = (slice(one.start // step * step, one.stop) for one in place)
+        inside = parts[rows, columns] == part
+        pieces = _pieces(inside, known.get(part, _NONE), nuclei.labels[rows, columns], radius, step)
+        count = 1 if pieces is None else int(pieces.max())
+        np.copyto(labels[rows, columns], last + (1 if pieces is None else pieces), where=inside)
+        last += count
     return labels
 
 
-def _markers(parts: NDArray[np.int32], count: int, nuclei: NDArray[np.int32], radius: float) -> NDArray[np.int32]:
-    """Nuclei, and tops of the smoothed distance to the border in parts without one."""
-    markers = np.where(parts > 0, nuclei, 0).astype(np.int32)
-    bare = np.ones(count + 1, dtype=bool)
-    bare[parts[markers > 0]] = False
-    bare[0] = False
-    inside = bare[parts]
-    if not inside.any():
-        return markers
+_NONE = np.zeros(0, dtype=np.int32)
+
+
+def _nuclei_in(parts: NDArray[np.int32], nuclei: Nuclei, count: int) -> dict[int, NDArray[np.int32]]:
+    """Numbers of the nuclei that reach into each part."""
+    on = np.flatnonzero(nuclei.labels.ravel())
+    pairs = np.unique(parts.ravel()[on].astype(np.int64) * (len(nuclei) + 1) + nuclei.labels.ravel()[on])
+    part, nucleus = np.divmod(pairs, len(nuclei) + 1)
+    first = np.searchsorted(part, np.arange(1, count + 2))
+    return {
+        number: nucleus[first[number - 1] : first[number]].astype(np.int32)
+        for number in range(1, count + 1)
+        if first[number] > first[number - 1]
+    }
+
+
+def _pieces(
+    inside: NDArray[np.bool_], known: NDArray[np.int32], nuclei: NDArray[np.int32], radius: float, step: int
+) -> NDArray[np.int32] | None:
+    """Labels from 1 of the cells of one part in its box, whose corner is a pixel that is looked at; None if it is one cell."""
+    apart = 2 * round(max(1.0, _APART * radius / step)) + 1
+    if len(known) == 1 or (not len(known) and max(inside.shape) <= apart * step):
+        return None
+    seen = np.pad(inside[::step, ::step], 1)
+    if len(known):
+        number = np.zeros(int(known.max()) + 1, dtype=np.int32)
+        number[known] = np.arange(1, len(known) + 1)
+        own = np.where(inside & (nuclei < len(number)), nuclei, 0)
+        markers = _seen_labels(number[own], step)
+    else:
+        markers = _tops(seen, radius / step, apart)
+    if markers.max() < 2:
+        return None
+    found = _watershed(seen, np.where(seen, markers, 0))[1:-1, 1:-1]
+    full = _at_every_pixel(found, step, inside)
+    used = np.bincount(full[inside], minlength=int(full.max()) + 1) > 0
+    return np.cumsum(used).astype(np.int32)[full] if used.sum() > 1 else None
+
+
+def _seen_labels(labels: NDArray[np.int32], step: int) -> NDArray[np.int32]:
+    """Labels on every so many pixels, none lost, with a pixel of nothing around."""
+    seen = np.pad(labels[::step, ::step], 1)
+    found = np.bincount(labels.ravel()) > 0
+    found[seen.ravel()] = False
+    for number in np.flatnonzero(found):
+        rows, columns = np.nonzero(labels == number)
+        middle = len(rows) // 2
+        seen[rows[middle] // step + 1, columns[middle] // step + 1] = number
+    return seen
+
+
+def _tops(inside: NDArray[np.bool_], radius: float, apart: int) -> NDArray[np.int32]:
+    """Tops of the smoothed distance to the border, numbered."""
     thick = ndimage.distance_transform_edt(inside).astype(np.float32)
     smooth = gaussian_blur(torch.as_tensor(thick), _SMOOTH * radius).numpy()
-    apart = 2 * round(max(1.0, _APART * radius)) + 1
     tops, _ = ndimage.label((ndimage.maximum_filter(smooth, size=apart) == smooth) & inside)
-    return np.where(tops > 0, tops + int(nuclei.max(initial=0)), markers).astype(np.int32)
+    return np.asarray(tops, dtype=np.int32)
 
 
 def _watershed(region: NDArray[np.bool_], markers: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -87,32 +109,26 @@ def _watershed(region: NDArray[np.bool_], markers: NDArray[np.int32]) -> NDArray
     return labels.astype(np.int32)
 
 
-def _at_every_pixel(
-    labels: NDArray[np.int32], step: int, shared: NDArray[np.bool_], parts: NDArray[np.int32], owner: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """Labels of every so many pixels at all of them: of the four around, those of its part, the nearest ones."""
+def _at_every_pixel(labels: NDArray[np.int32], step: int, inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Labels of every so many pixels at all of them: of the four around that have one, the nearest ones."""
     if step == 1:
         return labels
-    height, width = parts.shape
+    height, width = inside.shape
     below = np.concatenate((labels[1:], labels[-1:]))
-    mixed = labels != below
+    mixed = (labels != below) | (labels == 0)
     for line in (labels, below):
         mixed[:, :-1] |= line[:, 1:] != labels[:, :-1]
-    full, part, doubtful = (
-        np.repeat(np.repeat(one, step, axis=1), step, axis=0)[:height, :width] for one in (labels, owner[labels], mixed)
-    )
-    doubtful = (doubtful | (part != parts)) & shared
-    rows, columns = np.nonzero(doubtful)
+    full, doubtful = (np.repeat(np.repeat(one, step, axis=1), step, axis=0)[:height, :width] for one in (labels, mixed))
+    rows, columns = np.nonzero(doubtful & inside)
     top, left = rows // step, columns // step
     bottom, right = np.minimum(top + 1, labels.shape[0] - 1), np.minimum(left + 1, labels.shape[1] - 1)
     around = np.stack([labels[top, left], labels[top, right], labels[bottom, left], labels[bottom, right]])
-    around[owner[around] != parts[rows, columns]] = 0
     down, across = ((place % step).astype(np.float32) / step for place in (rows, columns))
     weights = np.stack([(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across])
     total = np.stack([(weights * (around == one)).sum(axis=0) for one in around])
     total[around == 0] = 0
     full[rows, columns] = np.take_along_axis(around, total.argmax(axis=0)[None], axis=0)[0]
-    _grow(full, shared)
+    _grow(full, inside)
     return full
 
 
