@@ -90,7 +90,8 @@ class DeviceFit:
         devices: equally likely ones.
         traits: of the runs, mean of them, (10,).
         misfit: root mean square distance of the nearest trial runs from those traits, in standard deviations between trial runs.
-        told: share of the variance of every number that the traits tell, (8,); 0 where they say nothing.
+        told: share of the variance of every number that the traits tell, of each trial by all others, (8,); 0 where they say
+            nothing.
     """
 
     devices: tuple[Device, ...]
@@ -148,7 +149,7 @@ def fit_device(
     scale = seen.std(dim=0).clamp_min(1e-6)
     inputs, wanted = (seen - target) / scale, places
     slopes = _regression(inputs, wanted)
-    told = 1 - (wanted - wanted.mean(0) - (inputs - inputs.mean(0)) @ slopes).var(0) / wanted.var(0)
+    told = 1 - _errors_apart(inputs, wanted, slopes).square().mean(0) / wanted.var(0)
     distance = inputs.square().mean(dim=1).sqrt()
     near = distance.argsort()[: max(4, round(_NEAREST * trials))]
     adjusted = wanted[near] - inputs[near] @ slopes
@@ -158,8 +159,18 @@ def fit_device(
 def _regression(inputs: Tensor, wanted: Tensor) -> Tensor:
     """Slopes of a ridge regression with a constant."""
     centred, aims = inputs - inputs.mean(0), wanted - wanted.mean(0)
-    gram = centred.T @ centred
-    return torch.linalg.solve(gram + _RIDGE * len(inputs) * torch.eye(len(gram), dtype=gram.dtype), centred.T @ aims)
+    return torch.linalg.solve(_gram(centred), centred.T @ aims)
+
+
+def _errors_apart(inputs: Tensor, wanted: Tensor, slopes: Tensor) -> Tensor:
+    """Errors of each trial when all others tell of it: the residual over 1 minus its leverage."""
+    centred = inputs - inputs.mean(0)
+    leverage = (centred * torch.linalg.solve(_gram(centred), centred.T).T).sum(1) + 1 / len(inputs)
+    return (wanted - wanted.mean(0) - centred @ slopes) / (1 - leverage)[:, None]
+
+
+def _gram(centred: Tensor) -> Tensor:
+    return centred.T @ centred + _RIDGE * len(centred) * torch.eye(centred.shape[1], dtype=centred.dtype)
 
 
 def _between(low: float, high: float, share: float, *, even: bool) -> float:
