@@ -140,3 +140,16 @@ def test_settings_are_checked():
         DetectSettings(level=0)
     with pytest.raises(ParameterError, match="32 pixels"):
         DetectSettings(side=4)
+
+
+def test_a_solver_that_stops_says_what_to_do():
+    from foreknow.cytology.finder import SolvedBackground
+    from foreknow.cytology.simulate import SmearSettings, simulate_smear
+
+    density = optical_density_of(simulate_smear(SmearSettings(height=96, width=96, cells=6), 3).image)
+    stopped = SolvedBackground().find(density, DetectSettings(max_iterations=1, tolerance=1e-9))
+    assert stopped.certificate is not None
+    assert stopped.certificate > 1e-9
+    assert "--model shipped" in stopped.notices[0]
+    assert "background.png" in stopped.notices[0]
+    assert not SolvedBackground().find(density, DetectSettings()).notices

@@ -14,6 +14,7 @@ from foreknow.cytology.network.find import NetworkBackground, network_finder
 from foreknow.cytology.network.glass_network import GlassNetwork
 from foreknow.cytology.network.objective import InjectedBackground
 from foreknow.cytology.network.saved import load_network, save_network
+from foreknow.cytology.network.simulated import simulated_field
 from foreknow.cytology.network.train import FitNumbers, fit_on_images, train
 from foreknow.cytology.network.views import FieldViews
 from foreknow.cytology.simulate import SmearSettings, simulate_smear
@@ -60,6 +61,14 @@ def test_views_depend_on_number_and_epoch_alone():
     assert one.shape == (1, 3, 96, 96)
     with pytest.raises(DataError, match="no image"):
         FieldViews([])
+
+
+def test_smears_to_learn_from_are_various_and_the_same_each_time():
+    fields = [simulated_field(number, 5) for number in range(4)]
+    assert all(field.shape == (3, 384, 384) for field in fields)
+    assert torch.equal(fields[1], simulated_field(1, 5))
+    assert not torch.equal(fields[1], simulated_field(1, 6))
+    assert [torch.equal(field[0], field[1]) for field in fields] == [True, False, False, True]  # one in three is grey
 
 
 def test_shipped_network_finds_cells():
