@@ -25,7 +25,7 @@ from foreknow.angiography.simulate import (
 
 TITLE = "X-ray angiography: the network fitted to a device"
 SIZE, FRAMES, RATE = 512, 12, 5.0
-LEARNED, APART = range(4000, 4006), range(4100, 4104)
+LEARNED, APART = range(5000, 5006), range(5100, 5104)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ _NOTES = [
     f"""Runs of {FRAMES} frames of {SIZE} x {SIZE}, {RATE:g} a second. The network was fitted to {len(LEARNED)} runs of a device
     without labels (seeds from {LEARNED.start} on), as by `foreknow angiography train`, and
     judged on {len(APART)} others (seeds from {APART.start} on), of that device and of the own one, which the shipped network knows;
-    mean with 95 % bootstrap intervals. Nothing was chosen on these seeds.""",
+    mean with 95 % bootstrap intervals. Nothing was chosen on these seeds;
+    that both looks count only where the first is not confirmed was chosen on others, of all three devices.""",
     f"""Own device: {OWN.display}. Noisy device, on other seeds of which the way by the device was developed: {NOISY.display};
     {NOISY.detector}; {NOISY.anatomy}. Sharp device, new: {SHARP.display}; {SHARP.detector}; {SHARP.anatomy}.""",
     """AUC and best Dice: of the gate, at the best threshold of each run. Dice: at 0.5.""",

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from foreknow.angiography.network.injection import InjectionNumbers, declared_model, loss_of
 from foreknow.angiography.network.looking import look_at_run, resized, two_gates
-from foreknow.angiography.network.looks import DeviceLooks, Looks, fit_looks, loss_of_looks, moments, some_frames, strangeness
+from foreknow.angiography.network.looks import (
+    DeviceLooks,
+    Looks,
+    fit_looks,
+    loss_of_looks,
+    moments,
+    some_frames,
+    strangeness,
+)
 from foreknow.angiography.network.training_runs import GATE, DeviceRuns, TrainingRuns, TrainingRunSettings
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.angiography.noise import noise_of_samples
@@ -87,8 +95,8 @@ def calibrate(
 
     The simulator is fitted to noise and structure of the runs (`fit_device`). On runs that are drawn so, whose vessels are known,
     the network's looks at a size and at half of it are weighed. They are taken where the user's runs are unlike those that the
-    network was trained on, and the loss on further simulated runs is no higher beyond chance; and used for runs that are more like
-    the user's.
+    network was trained on, and the loss on further simulated runs is no higher beyond chance. They are used for runs that are more
+    like the user's, and of those for such in which noise blinds the look at the size (`look_at_run`).
 
     Args:
         network: in evaluation mode; gets ``device``.

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foreknow.angiography.network.looks import Looks, some_frames
+from foreknow.angiography.network.looks import Looks, confirmed, some_frames
 from foreknow.angiography.network.vessel_network import VesselNetwork
 
+_SURE = 0.63  # of what a look sees the other confirms: between runs that the network knows and such that are too noisy for it
 _LEAST = 1e-12  # of a gate that is divided by
 _BAND = 64  # rows of which the median over time is taken at once
 
@@ -41,7 +42,8 @@ def look_at_run(
 ) -> Seen:
     """The vessels of all frames.
 
-    Where the network knows the device that made the run (`DeviceLooks`), it looks twice, at the size and at half of it.
+    Where the network was fitted to the device that made the run (`DeviceLooks`), it looks twice, at the size and at half of it;
+    both count where most of what it sees at the size is not seen at half of it, as noise is not (`confirmed`).
 
     Args:
         network: in evaluation mode.
@@ -65,6 +67,8 @@ def look_at_run(
     if twice:
         half = working_size(attenuation.shape[1:], side // 2)
         coarse = _look(network, attenuation, area, half, alone, lambda share: tell and tell((1 + share) / 2)).gate
+        if confirmed(first.gate, coarse) >= _SURE:
+            return first
     gate = looks.gate(first.gate, coarse) * area.float()
     return Seen(first.vessels * gate / first.gate.clamp_min(_LEAST), gate)
 
