@@ -22,9 +22,10 @@ def test_every_orthogonal_filter_loads_as_exactly_as_it_is_orthonormal(name):
     low, high = np.array(pywt.Wavelet(name).rec_lo), np.array(pywt.Wavelet(name).rec_hi)
     correlation = np.correlate(low, low, "full")[low.size - 1 :: 2]
     table_error = np.abs(correlation - np.eye(low.size // 2)[0]).max()
-    # The tables of the sym family are orthonormal to 1e-12 ... 1e-11 only, all others to rounding.
+    # The tables of the sym family are orthonormal to 1e-12 ... 1e-11 only, all others to rounding of a sum of so many products
+    # (processors add them in different orders).
     tolerance = 1e-15 + 5 * table_error
-    assert table_error < (2e-11 if name.startswith("sym") else 3e-16)
+    assert table_error < (2e-11 if name.startswith("sym") else low.size * np.finfo(np.float64).eps)
     bank = FilterBank.named(name)
     assert bank.taps == low.size
     assert np.abs(bank.scaling_filter.detach().numpy() - low).max() < tolerance
