@@ -232,6 +232,34 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, smear: SimulatedS
     assert again.summaries[0]["seconds"] == pytest.approx(batch.summaries[0]["seconds"])  # read back, not made again
 
 
+def test_results_do_not_depend_on_the_number_of_jobs(tmp_path: Path, smear: SimulatedSmear):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, left in (("a", 0), ("b", 20), ("c", 40)):
+        Image.fromarray(smear.image[:128, left : left + 128].numpy()).save(folder / f"{name}.png")
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:500])
+    shares: list[tuple[str, float]] = []
+    for jobs in (1, 2):
+        done: list[str] = []
+        options = DetectOptions(report=False, jobs=jobs)
+        batch = detect_many([folder], tmp_path / str(jobs), options, done.append, lambda *told: shares.append(told))
+        assert [one["name"] for one in batch.summaries] == ["a", "b", "c"]
+        assert [one.name for one in batch.failures] == ["broken"]
+        assert sorted(done) == ["a", "b", "broken", "c"]
+    assert {name for name, _ in shares} == {"a", "b", "broken", "c"}
+    for name in "abc":
+        for file in ("cells.tif", "nuclei.tif", "cells.csv", "background.png", "cells.geojson"):
+            assert (tmp_path / "1" / name / file).read_bytes() == (tmp_path / "2" / name / file).read_bytes()
+    table = (tmp_path / "2" / "summary.csv").read_text()
+    (tmp_path / "2" / "b" / "summary.json").unlink()
+    made: list[str] = []
+    again = DetectOptions(report=False, jobs=1, resume=True)
+    batch = detect_many([folder], tmp_path / "2", again, None, lambda name, _: made.append(name))
+    assert set(made) == {"b", "broken"}
+    assert [one["name"] for one in batch.summaries] == ["a", "b", "c"]
+    assert (tmp_path / "2" / "summary.csv").read_text() == table
+
+
 def test_ome_tiff_tells_the_size_of_a_pixel(tmp_path: Path):
     pixels = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
     tifffile.imwrite(
