@@ -49,7 +49,7 @@ class GlassNetwork(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the bases, which are large and soon made again."""
-        return {**super().__getstate__(), "_bases": {}}  # type: ignore[misc]
+        return {**self.__dict__, "_bases": {}}
 
     def basis(self, y: Tensor) -> SmoothLight:
         """The light of fields of this size."""
