@@ -99,7 +99,7 @@ def _answers(density: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]
     known = (_FINE[-1] / _HALF) ** 2 / _RATIO / 4 + _variance_of_square(2)
     coarse, size, _ = _largest(quarter, tuple(scale / (2 * _HALF) for scale in _WIDE), known)
     height, width = half.shape
-    coarse = functional.interpolate(coarse[None, None], scale_factor=2, mode="bilinear")[0, 0, :height, :width]
+    coarse = functional.interpolate(coarse[None, None], scale_factor=2, mode="bicubic")[0, 0, :height, :width]  # keeps tops high
     size = 2 * size.repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)[:height, :width]
     return torch.maximum(best, coarse).numpy(), (_HALF * torch.where(coarse > best, size, radius)).numpy()
 
