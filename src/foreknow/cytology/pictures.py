@@ -52,7 +52,7 @@ def _borders(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     found[:-1] |= down
     found[:, 1:] |= across
     found[:, :-1] |= across
-    return found & (labels > 0)
+    return found & (labels != 0)
 
 
 def crop_sheet(read: Window, size: tuple[int, int], rows: list[CellRow], margin: float = 0.12) -> NDArray[np.uint8] | None:
