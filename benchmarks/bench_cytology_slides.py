@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +27,23 @@ _COVERED = 0.15  # share of patches with cells
 _TOOL = "foreknow cytology detect"
 _NOTES = [
     f"""Synthetic slides of half a micrometre a pixel, JPEG tiles of 512 pixels without a pyramid: patches of {_PATCH} pixels,
-    {100 * _COVERED:.0f} % of them one of six simulated smears, the others glass with its noise. All pixels are worked on. One job,
-    one thread, `foreknow cytology detect SLIDE --jobs 1` from the start of the program to its end, files and report included. Peak:
-    the largest resident set.""",
+    {100 * _COVERED:.0f} % of them one of six simulated smears, the others glass with its noise. All pixels are worked on.
+    One thread a job, `foreknow cytology detect SLIDE --jobs N` from the start of the program to its end, files and report
+    included; seconds by the clock of a machine of two processors that other jobs shared (CPU seconds say how much). Peak: the
+    largest resident set.""",
     """Killed: the run is killed (SIGKILL) when a third of the tiles are done, and started again by the same command; kept: tiles
-    that the second run did not make again; same: whether its labels are those of the run that was not killed, byte for byte.""",
+    that the second run did not make again; same: whether its labels are those of the run that was not killed, byte for byte.
+    Of two jobs: whether they are those of one job.""",
 ]
-_COLUMNS = ["slide", "megapixels", "cells", "tiles", "CPU seconds", "CPU ms a megapixel", "peak MB", "kept tiles", "same"]
+_COLUMNS = [
+    "slide", "jobs", "megapixels", "cells", "tiles", "seconds", "ms a megapixel", "CPU seconds", "CPU ms a megapixel", "peak MB",
+    "kept tiles", "same",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Run:
+    seconds: float
     cpu: float
     peak: float
     cells: int
@@ -46,22 +52,34 @@ class _Run:
 
 
 def run(quick: bool) -> Table:
+    return measured([2048] if quick else [10_000], quick=quick, thoroughly=True)
+
+
+def measured(sides: Sequence[int], *, quick: bool, thoroughly: bool) -> Table:
+    """Slides of these sides by one job; thoroughly: also killed and started again, and by two jobs."""
     table = Table(_COLUMNS, notes=[*_NOTES])
     with tempfile.TemporaryDirectory(prefix="foreknow-slides-") as folder:
         patches = _patches(1 if quick else 6)
-        for side in (2048, 4096) if quick else (10_000, 40_000):
+        for side in sides:
             path = Path(folder) / f"slide_{side}.svs"
             _write_slide(path, side, patches)
             whole = _detect(path, Path(folder) / f"out_{side}")
-            megapixels = side * side / 1e6
-            killed = side < 20_000
-            kept, again = _killed(path, Path(folder) / f"again_{side}", whole.tiles) if killed else (None, None)
-            table.add(
-                f"{side} x {side}", megapixels, whole.cells, whole.tiles, whole.cpu, 1e3 * whole.cpu / megapixels, whole.peak, kept,
-                None if again is None else ("yes" if again.labels == whole.labels else "no"),
-            )  # fmt: skip
-            path.unlink()
+            if not thoroughly:
+                _add(table, side, 1, whole, None, None)
+                continue
+            kept, again = _killed(path, Path(folder) / f"again_{side}", whole.tiles)
+            _add(table, side, 1, whole, kept, again.labels == whole.labels)
+            both = _detect(path, Path(folder) / f"both_{side}", jobs=2)
+            _add(table, side, 2, both, None, both.labels == whole.labels)
     return table
+
+
+def _add(table: Table, side: int, jobs: int, found: _Run, kept: int | None, same: bool | None) -> None:
+    megapixels = side * side / 1e6
+    table.add(
+        f"{side} x {side}", jobs, megapixels, found.cells, found.tiles, found.seconds, 1e3 * found.seconds / megapixels, found.cpu,
+        1e3 * found.cpu / megapixels, found.peak, kept, None if same is None else ("yes" if same else "no"),
+    )  # fmt: skip
 
 
 def _patches(count: int) -> list[NDArray[np.uint8]]:
@@ -89,28 +107,30 @@ def _write_slide(path: Path, side: int, patches: list[NDArray[np.uint8]]) -> Non
     )  # fmt: skip
 
 
-def _start(path: Path, out: Path, told: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(path: Path, out: Path, told: IO[bytes], jobs: int = 1) -> subprocess.Popen[bytes]:
     call = "from foreknow.cli import main; main()"
-    command = [sys.executable, "-c", call, "cytology", "detect", str(path), "-o", str(out), "--jobs", "1"]
+    command = [sys.executable, "-c", call, "cytology", "detect", str(path), "-o", str(out), "--jobs", str(jobs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=told)  # noqa: S603
 
 
-def _detect(path: Path, out: Path) -> _Run:
+def _detect(path: Path, out: Path, jobs: int = 1) -> _Run:
     with tempfile.TemporaryFile() as told:
-        process = _start(path, out, told)
+        start = time.perf_counter()
+        process = _start(path, out, told, jobs)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             told.seek(0)
             raise RuntimeError(told.read().decode()[-2000:])
-    return _outcome(path, out, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        seconds = time.perf_counter() - start
+    return _outcome(path, out, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def _outcome(path: Path, out: Path, cpu: float, peak: float) -> _Run:
+def _outcome(path: Path, out: Path, seconds: float, cpu: float, peak: float) -> _Run:
     summary = read_summary(out / path.stem, _TOOL)
     assert summary is not None
-    return _Run(cpu, peak, int(summary["cells"]), int(summary["tiles"]), _digest(out / path.stem / "cells.tif"))
+    return _Run(seconds, cpu, peak, int(summary["cells"]), int(summary["tiles"]), _digest(out / path.stem / "cells.tif"))
 
 
 def _killed(path: Path, out: Path, tiles: int) -> tuple[int, _Run]:
@@ -126,7 +146,7 @@ def _killed(path: Path, out: Path, tiles: int) -> tuple[int, _Run]:
             while process.poll() is None:
                 seen |= _done(out)
                 time.sleep(0.05)
-    return sum(seen[name] == made for name, made in before.items()), _outcome(path, out, 0.0, 0.0)
+    return sum(seen[name] == made for name, made in before.items()), _outcome(path, out, 0.0, 0.0, 0.0)
 
 
 def _done(out: Path) -> dict[str, int]:

@@ -15,12 +15,14 @@ from skimage.measure import find_contours, regionprops
 from typer.testing import CliRunner
 
 from foreknow.cytology import Detection, detect
+from foreknow.cytology.bands import smoothed
 from foreknow.cytology.batch import DetectOptions, detect_file, detect_many
+from foreknow.cytology.blobs import find_blobs
 from foreknow.cytology.discs import narrowed, widened
 from foreknow.cytology.image_file import read_field
 from foreknow.cytology.measure import columns, measure_cells, perimeters, stain_amounts
 from foreknow.cytology.nuclei import Nuclei
-from foreknow.cytology.outlines import outlines
+from foreknow.cytology.outlines import _traced, outlines
 from foreknow.cytology.simulate import ClutterSettings, SimulatedSmear, SmearSettings, deteriorate, simulate_smear
 from foreknow.cytology.split import split_cells
 from foreknow.errors import InputFileError, ParameterError
@@ -96,6 +98,35 @@ def test_clumps_are_split_by_nuclei_and_by_shape():
     assert split_cells(np.zeros(region.shape, dtype=np.int32), none, 0.0).max() == 0
 
 
+@pytest.mark.parametrize("radius", [20.0, 60.0])
+def test_cells_without_a_nucleus_are_split_whatever_the_parts_radius_is(radius: float):
+    rows, columns = np.mgrid[:160, :260]
+    middles = [(40, x) for x in (40, 76, 112, 148)] + [(120, 60), (120, 97)]
+    discs = [((rows - y) ** 2 + (columns - x) ** 2) < 20**2 for y, x in middles]
+    discs[0] = discs[0] & ~(((rows - 40) ** 2 + (columns - 40) ** 2) < 7**2)  # pale in its middle
+    region = np.any(discs, axis=0)
+    nuclei = np.zeros(region.shape, dtype=np.int32)
+    nuclei[((rows - 120) ** 2 + (columns - 60) ** 2) < 25] = 1
+    one = Nuclei(nuclei, np.array([[60.0, 120]]), np.array([78.0]), np.array([0.5]))
+    labels = split_cells(ndimage.label(region)[0], one, radius)
+    assert labels.max() == 6
+    assert np.array_equal(labels > 0, region)
+    for disc in discs:
+        assert max(dice(labels == number, disc) for number in range(1, 7)) > 0.85
+
+
+@pytest.mark.parametrize("radius", [4.0, 6.0, 9.0, 13.0])
+def test_blobs_are_where_discs_are(radius: float):
+    rows, columns = np.mgrid[:150, :170]
+    middles = [(30.0, 41.0), (71.5, 90.3), (110.2, 140.0)]
+    density = sum(0.3 * (np.hypot(rows - y, columns - x) < radius) for y, x in middles)
+    found = find_blobs(smoothed(torch.as_tensor(density[None], dtype=torch.float32), 1.0)[0], 0.05)
+    assert len(found) == 3
+    order = np.argsort(found.rows)
+    assert np.hypot(found.rows[order] - [y for y, _ in middles], found.columns[order] - [x for _, x in middles]).max() < 1.5
+    assert (abs(np.log(found.radius / radius)) < 0.4).all()
+
+
 def test_measurements_of_a_known_disc():
     rows, cols = np.mgrid[:60, :60]
     disc = ((rows - 30) ** 2 + (cols - 30) ** 2 < 20**2).astype(np.int32)
@@ -141,6 +172,19 @@ def test_outlines_are_nowhere_far_from_the_pixels():
         assert np.min(np.linalg.norm(full[:, None] - ends[None], axis=-1), axis=1).max() < 0.7
     assert len(found[1]) < 80
     assert len(found[2]) < 12
+
+
+def test_paths_are_those_of_scikit_image():
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((70, 90)), 1.5)
+    labels = ndimage.label(noise > 0.02)[0].astype(np.int32)  # with holes, parts that touch at corners and at the border
+    numbers, paths = _traced(labels)
+    assert numbers.tolist() == list(range(1, labels.max() + 1))
+    for number, path in zip(numbers, paths, strict=True):
+        full = max(find_contours(np.pad(labels == number, 1).astype(float), 0.5), key=len) - 0.5
+        assert len(path) == len(full)
+        assert {tuple(point) for point in np.round(2 * path).astype(int)} == {
+            tuple(point) for point in np.round(2 * full).astype(int)
+        }
 
 
 def test_outlines_are_as_long_as_those_of_scikit_image(found: Detection):
@@ -230,6 +274,33 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, smear: SimulatedS
     assert (tmp_path / "out" / "summary.csv").read_text().count("failed") == 3
     again = detect_many([folder / "good.png"], tmp_path / "out", DetectOptions(resume=True))
     assert again.summaries[0]["seconds"] == pytest.approx(batch.summaries[0]["seconds"])  # read back, not made again
+
+
+def test_results_do_not_depend_on_the_number_of_jobs(tmp_path: Path, smear: SimulatedSmear):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, left in (("a", 0), ("b", 20), ("c", 40)):
+        Image.fromarray(smear.image[:128, left : left + 128].numpy()).save(folder / f"{name}.png")
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:500])
+    shares: list[tuple[str, float]] = []
+    for jobs in (1, 2):
+        done: list[str] = []
+        options = DetectOptions(report=False, jobs=jobs)
+        batch = detect_many([folder], tmp_path / str(jobs), options, done.append, lambda *told: shares.append(told))
+        assert [one["name"] for one in batch.summaries] == ["a", "b", "c"]
+        assert [one.name for one in batch.failures] == ["broken"]
+        assert sorted(done) == ["a", "b", "broken", "c"]
+    assert {name for name, _ in shares} == {"a", "b", "broken", "c"}
+    for name in "abc":
+        for file in ("cells.tif", "nuclei.tif", "cells.csv", "background.png", "cells.geojson"):
+            assert (tmp_path / "1" / name / file).read_bytes() == (tmp_path / "2" / name / file).read_bytes()
+    table = (tmp_path / "2" / "summary.csv").read_text()
+    (tmp_path / "2" / "b" / "summary.json").unlink()
+    kept = (tmp_path / "2" / "a" / "summary.json").stat().st_mtime_ns
+    batch = detect_many([folder], tmp_path / "2", DetectOptions(report=False, resume=True))
+    assert (tmp_path / "2" / "a" / "summary.json").stat().st_mtime_ns == kept
+    assert [one["name"] for one in batch.summaries] == ["a", "b", "c"]
+    assert (tmp_path / "2" / "summary.csv").read_text() == table
 
 
 def test_ome_tiff_tells_the_size_of_a_pixel(tmp_path: Path):

@@ -1,5 +1,6 @@
 """The network of glass: what it emits, how it learns without labels, how it is kept."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,14 @@ def test_training_lowers_the_loss_on_fields_apart(tmp_path: Path):
     before = evaluate(network, InjectedBackground(), apart)
     train(network, fields[:4], tmp_path, FitNumbers(steps=30, batch_size=4), "smears", Silent())
     assert evaluate(network, InjectedBackground(), apart) < 0.95 * before
+
+
+def test_a_network_goes_to_other_processes_without_what_is_soon_made_again():
+    finder = network_finder("shipped")
+    density = optical_density_of(simulate_smear(SmearSettings(height=128, width=128, cells=4), seed=5).image)
+    found = finder.find(density, DetectSettings())
+    sent = pickle.dumps(finder)
+    assert len(sent) < 400_000
+    again = pickle.loads(sent)  # noqa: S301  (made two lines above)
+    assert torch.equal(again.find(density, DetectSettings()).surface, found.surface)
+    assert again.fingerprint == finder.fingerprint

@@ -44,7 +44,10 @@ def detect(
     jobs: Annotated[
         int,
         typer.Option(
-            "--jobs", "-j", min=1, help="Tiles of a slide that are worked on at once, each by one CPU thread and about 1 GB."
+            "--jobs",
+            "-j",
+            min=1,
+            help="Fields, or tiles of a slide, that are worked on at once, each by one CPU thread and, of a slide, about 1 GB.",
         ),
     ] = 1,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html for each image.")] = True,
@@ -64,18 +67,18 @@ def detect(
     from foreknow.cytology.inputs import find_images  # noqa: PLC0415
 
     _check_pixel(pixel)
-    place = {source.name: index for index, source in enumerate(find_images(images, output))}
+    inputs = find_images(images, output)
     check_output(output)
     options = DetectOptions(finder=_finder(model), pixel_um=pixel, overwrite=overwrite, report=report, resume=resume, jobs=jobs)
     with progress_bar() as bar:
-        task = bar.add_task("cells", total=len(place), unit="images")
-        batch = detect_many(
-            images,
-            output,
-            options,
-            finished=lambda name: bar.update(task, completed=place[name] + 1, description=name),
-            progress=lambda name, share: bar.update(task, completed=place[name] + share, description=name),
-        )
+        task = bar.add_task("cells", total=len(inputs), unit="images")
+        shares: dict[str, float] = {}
+
+        def show(name: str, share: float) -> None:
+            shares[name] = share
+            bar.update(task, completed=sum(shares.values()), description=name)
+
+        batch = detect_many(images, output, options, finished=lambda name: show(name, 1.0), progress=show)
     columns = {"image": "left", "cells": "right", "nuclei": "right", "covered, %": "right", "debris": "right", "seconds": "right"}
     rows = [
         [one["name"], one["cells"], one["nuclei"], 100 * float(one["covered"]), one["debris"], one["seconds"]]

@@ -16,6 +16,7 @@ from torch.nn import functional
 from foreknow.simulate.blur import gaussian_blur
 
 _FINE, _WIDE = (2.0, 2.8), (4.0, 5.6, 8.0)  # standard deviations, pixels; a disc of radius r answers most at r / sqrt(2)
+_HALF = 2  # pixels of a square, to which a density is reduced that is smooth: the narrowest blur is as wide as one
 _RATIO = 1.4  # of one to the next
 _OWN = 0.9  # of its radius: within which a blob bears no other
 _BLOCK, _TOGETHER, _MARGIN = 64, 8, 32  # pixels; blocks, as many as fit into the cache; pixels, as far as the widest blur reaches
@@ -44,21 +45,26 @@ class Blobs:
 
 
 def find_blobs(density: Tensor, least: float, where: NDArray[np.bool_] | None = None) -> Blobs:
-    """Maxima over scale space (Lindeberg 1998), differences of Gaussians for the Laplacian.
+    """Maxima over scale space (Lindeberg 1998), differences of Gaussians for the Laplacian, at half the size.
 
     Args:
         density: (height, width), smoothed.
         least: answer that a blob gives at least.
         where: (height, width), near which blobs are sought; everywhere if None.
     """
+    height, width = density.shape
     found: list[NDArray[np.float64]] = []
-    for place, own in _windows(tuple(density.shape), where):
+    for place, own in _windows((height, width), where):
         answer, radius = _answers(density[place])
         peaks = _peaks(answer, least)
-        rows, columns = peaks[:, 0] + place[0].start, peaks[:, 1] + place[1].start
+        at = (peaks[:, 0], peaks[:, 1])
+        rows, columns = (
+            np.clip(_HALF * (at[axis] + _beside(answer, at, axis)) + 0.5, 0, size - 1 - place[axis].start).round().astype(np.intp)
+            + place[axis].start
+            for axis, size in enumerate((height, width))
+        )
         kept = own[rows // _BLOCK, columns // _BLOCK]
-        at = (peaks[kept, 0], peaks[kept, 1])
-        found.append(np.stack((rows[kept], columns[kept], radius[at], answer[at]), axis=1))
+        found.append(np.stack((rows, columns, radius[at], answer[at]), axis=1)[kept])
     every = np.concatenate(found) if found else np.zeros((0, 4))
     every = _apart(every)
     return Blobs(every[:, 0].astype(np.intp), every[:, 1].astype(np.intp), every[:, 2].astype(np.float32))
@@ -85,15 +91,17 @@ def _windows(shape: tuple[int, ...], where: NDArray[np.bool_] | None) -> list[tu
 
 
 def _answers(density: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The largest normalised answer over scales, and the radius it belongs to; wide ones at half the size."""
-    best, radius, wide = _largest(density, _FINE, 0.0)
-    half = functional.avg_pool2d(wide[None], 2, ceil_mode=True, count_include_pad=False)[0]
-    known = _FINE[-1] ** 2 * _RATIO / 4 + _variance_of_square(2)
-    coarse, size, _ = _largest(half, tuple(scale / 2 for scale in _WIDE), known)
-    height, width = density.shape
-    coarse = functional.interpolate(coarse[None, None], scale_factor=2, mode="bilinear")[0, 0, :height, :width]
+    """The largest normalised answer over scales at half the size, and the radius it belongs to; wide ones at a quarter."""
+    half = functional.avg_pool2d(density[None], _HALF, ceil_mode=True, count_include_pad=False)[0]
+    known = _variance_of_square(_HALF)
+    best, radius, smooth = _largest(half, tuple(scale / _HALF for scale in _FINE), known)
+    quarter = functional.avg_pool2d(smooth[None], 2, ceil_mode=True, count_include_pad=False)[0]
+    known = (_FINE[-1] / _HALF) ** 2 / _RATIO / 4 + _variance_of_square(2)
+    coarse, size, _ = _largest(quarter, tuple(scale / (2 * _HALF) for scale in _WIDE), known)
+    height, width = half.shape
+    coarse = functional.interpolate(coarse[None, None], scale_factor=2, mode="bicubic")[0, 0, :height, :width]  # keeps tops high
     size = 2 * size.repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)[:height, :width]
-    return torch.maximum(best, coarse).numpy(), torch.where(coarse > best, size, radius).numpy()
+    return torch.maximum(best, coarse).numpy(), (_HALF * torch.where(coarse > best, size, radius)).numpy()
 
 
 def _variance_of_square(side: int) -> float:
@@ -102,22 +110,22 @@ def _variance_of_square(side: int) -> float:
 
 
 def _largest(density: Tensor, scales: tuple[float, ...], known: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Answer and radius over scales, in pixels of a density that is blurred by a ``known`` variance; the widest blur of it too."""
+    """Answer and radius over scales, in pixels of a density that is blurred by a ``known`` variance; its widest blur but one."""
     best, radius = torch.zeros_like(density), torch.ones_like(density)
-    narrow, variance = density, known
+    narrow, wide, variance = density, density, known
     for scale in (None, *scales):
         next_variance = scales[0] ** 2 / _RATIO if scale is None else scale**2 * _RATIO
-        wide = gaussian_blur(narrow, math.sqrt(max(0.0, next_variance - variance)))
+        narrow, wide = wide, gaussian_blur(wide, math.sqrt(max(0.0, next_variance - variance)))
         if scale is not None:
             answer = (narrow - wide).mul_(1.2 / (_RATIO - 1))
             radius.masked_fill_(answer > best, scale * math.sqrt(2))
             best = torch.maximum(best, answer)
-        narrow, variance = wide, max(variance, next_variance)
+        variance = max(variance, next_variance)
     return best, radius, narrow
 
 
 def _peaks(answer: NDArray[np.float32], least: float) -> NDArray[np.intp]:
-    """Rows and columns of pixels that nothing within two pixels exceeds."""
+    """Rows and columns of those that none of the eight around exceeds."""
     top = answer
     for axis in (0, 1):
         top = _highest(top, axis)
@@ -125,14 +133,22 @@ def _peaks(answer: NDArray[np.float32], least: float) -> NDArray[np.intp]:
 
 
 def _highest(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """The largest of five in a row."""
+    """The largest of three in a row."""
     out = values.copy()
-    for step in (1, 2):
-        low, high = ([slice(None)] * 2 for _ in range(2))
-        low[axis], high[axis] = slice(0, -step), slice(step, None)
-        np.maximum(out[tuple(low)], values[tuple(high)], out=out[tuple(low)])
-        np.maximum(out[tuple(high)], values[tuple(low)], out=out[tuple(high)])
+    low, high = ([slice(None)] * 2 for _ in range(2))
+    low[axis], high[axis] = slice(0, -1), slice(1, None)
+    np.maximum(out[tuple(low)], values[tuple(high)], out=out[tuple(low)])
+    np.maximum(out[tuple(high)], values[tuple(low)], out=out[tuple(high)])
     return out
+
+
+def _beside(answer: NDArray[np.float32], at: tuple[NDArray[np.intp], NDArray[np.intp]], axis: int) -> NDArray[np.float64]:
+    """How far the top of a parabola through a peak and its neighbours along an axis is beside it, at most half a step."""
+    before, after = ([*at], [*at])
+    before[axis], after[axis] = np.maximum(at[axis] - 1, 0), np.minimum(at[axis] + 1, answer.shape[axis] - 1)
+    low, middle, high = (answer[tuple(one)].astype(np.float64) for one in (before, at, after))
+    bend = 2 * middle - low - high
+    return np.clip((high - low) / np.maximum(2 * bend, 1e-12), -0.5, 0.5)
 
 
 def _apart(peaks: NDArray[np.float64]) -> NDArray[np.float64]:

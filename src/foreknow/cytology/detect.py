@@ -110,11 +110,13 @@ class FieldScale:
         noise: (channels,) of the smoothed density where no cell is.
         radius: inscribed radius of a typical cell, pixels.
         look: of nuclei.
+        thickness: of what touches, pixels; 0 where it is not known.
     """
 
     noise: Tensor
     radius: float
     look: NucleusLook | None
+    thickness: float = 0.0
 
 
 def detect_on(above: Tensor, background: FoundBackground, settings: DetectSettings, scale: FieldScale | None = None) -> Detection:
@@ -131,5 +133,5 @@ def detect_on(above: Tensor, background: FoundBackground, settings: DetectSettin
     dark, dust = dark_region(smooth, noise, above, settings)
     nuclei = find_nuclei(above, smooth, float(noise.amax()), settings, None if scale is None else scale.look, dark)
     parts, debris, radius = cell_region(dark, nuclei, settings, above, None if scale is None else scale.radius)
-    cells = split_cells(parts, nuclei, radius)
+    cells = split_cells(parts, nuclei, radius, 0.0 if scale is None else scale.thickness)
     return Detection(above, cells, nuclei, debris | dust, noise, radius, settings, background)

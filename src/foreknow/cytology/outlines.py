@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.measure import find_contours
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, depth_first_order
 
 _DETAIL = 0.6  # pixels that an outline may be off
 
@@ -23,19 +23,73 @@ def outlines(labels: NDArray[np.int32], origin: tuple[int, int] = (0, 0)) -> Ite
         labels: (height, width).
         origin: x, y of the first pixel in the whole image.
     """
-    paths, numbers = [], []
-    for number, place in enumerate(ndimage.find_objects(labels) if labels.size else (), start=1):
-        if place is None:
-            continue
-        piece = np.pad(labels[place] == number, 1)
-        found = find_contours(piece.astype(np.float32), 0.5)
-        if found:
-            corner = np.array([place[0].start + origin[1] - 0.5, place[1].start + origin[0] - 0.5])
-            paths.append(max(found, key=len) + corner)
-            numbers.append(number)
-    for number, path in zip(numbers, _simplified(paths), strict=True):
+    if not labels.size or not labels.any():
+        return
+    numbers, paths = _traced(labels)
+    corner = np.array([origin[1], origin[0]])
+    for number, path in zip(numbers.tolist(), _simplified([path + corner for path in paths]), strict=True):
         if len(path) >= 4:
             yield number, path[:, ::-1]
+
+
+_SIDES = np.array([[-1, 0], [0, 1], [1, 0], [0, -1]])  # what lies beyond each side of a pixel; ahead lies what is beyond the next
+
+
+def _traced(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], list[NDArray[np.float64]]]:
+    """Numbers in order, and the longest closed path (n, 2) of each through the middles of pixels' sides at its border.
+
+    All at once: each side of a pixel that borders on something else is followed by the next one clockwise, of which pixels that
+    touch at a corner alone are not connected; sides in the order of a walk over all rings are the paths.
+    """
+    wide = labels.shape[1] + 2
+    flat = np.pad(labels, 1).ravel()
+    steps = _SIDES @ np.array([wide, 1])
+    places, turns = [], []
+    inside = np.flatnonzero(flat)
+    for number, beyond in enumerate(steps):
+        at = inside[flat[inside + beyond] != flat[inside]]
+        places.append(at)
+        turns.append(np.full(len(at), number))
+    place, turn = np.concatenate(places), np.concatenate(turns)
+    order = np.argsort(4 * place + turn)
+    place, turn = place[order], turn[order]
+    own, ahead = flat[place], place + steps[(turn + 1) % 4]
+    corner = ahead + steps[turn]
+    ends, bends = flat[ahead] != own, flat[corner] == own
+    next_place = np.where(ends, place, np.where(bends, corner, ahead))
+    next_turn = np.where(ends, turn + 1, np.where(bends, turn + 3, turn)) % 4
+    follower = np.searchsorted(4 * place + turn, 4 * next_place + next_turn)
+    ring, walk = _walk(follower)
+    sizes = np.bincount(ring)
+    starts = np.cumsum(sizes) - sizes
+    of_ring = own[walk[starts]]
+    longest = np.lexsort((-sizes, of_ring))
+    numbers, first = np.unique(of_ring[longest], return_index=True)
+    rows, columns = np.divmod(place[walk], wide)
+    middles = np.stack((rows, columns), axis=1) - 0.5 + 0.5 * _SIDES[turn[walk]]
+    return numbers, [_closed(middles[starts[one] : starts[one] + sizes[one]]) for one in longest[first]]
+
+
+def _walk(follower: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Which ring each is on, (n,), by the place in the walk; and the walk: all of a ring in their order, ring by ring."""
+    count = len(follower)
+    ring = connected_components(_graph(np.arange(count), follower, count), directed=False)[1]
+    _, first = np.unique(ring, return_index=True)
+    onward = follower.copy()
+    before = np.empty(count, dtype=np.intp)
+    before[follower] = np.arange(count)
+    onward[before[first[:-1]]] = first[1:]
+    last = before[first[-1]]
+    walk = depth_first_order(_graph(np.delete(np.arange(count), last), np.delete(onward, last), count), first[0])[0]
+    return ring[walk], walk
+
+
+def _graph(start: NDArray[np.intp], end: NDArray[np.intp], count: int) -> csr_array:
+    return csr_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(count, count))
+
+
+def _closed(path: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate((path, path[:1]))
 
 
 def _simplified(paths: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
@@ -52,7 +106,8 @@ def _simplified(paths: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
     for most in (_DETAIL / 8, _DETAIL / 4, _DETAIL / 2, _DETAIL):  # what costs least goes first
         start, stuck = 0, 0
         while stuck < 2:
-            first, size = np.searchsorted(owner, owner), np.bincount(owner, minlength=len(paths))[owner]
+            sizes = np.bincount(owner, minlength=len(paths))
+            first, size = (np.cumsum(sizes) - sizes)[owner], sizes[owner]
             place = np.arange(len(points)) - first
             before, after = first + (place - 1) % size, first + (place + 1) % size
             line, to = points[after] - points[before], points - points[before]
@@ -63,7 +118,7 @@ def _simplified(paths: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
             stuck = 0 if gone.sum() > len(points) // 50 else stuck + 1
             points, owner, slack, start = points[~gone], owner[~gone], slack[~gone], 1 - start
     pieces = np.split(points, np.flatnonzero(np.diff(owner)) + 1)
-    return [np.concatenate((piece, piece[:1])) for piece in pieces]
+    return [_closed(piece) for piece in pieces]
 
 
 def geojson_feature(

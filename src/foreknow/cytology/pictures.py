@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
-from skimage.segmentation import find_boundaries
-from skimage.transform import resize
 
 from foreknow.cytology.measure import CellRow
 
@@ -42,8 +40,19 @@ def overlay(
     step = max(1, -(-max(image.shape[:2]) // _SHOWN))
     shown = as_colour(image)[::step, ::step].copy()
     for labels, colour in ((debris.astype(np.uint8), _DEBRIS), (cells, _CELL), (nuclei, _NUCLEUS)):
-        shown[find_boundaries(labels[::step, ::step], mode="inner")] = colour
+        shown[_borders(labels[::step, ::step])] = colour
     return shown
+
+
+def _borders(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Pixels of labels (height, width) beside one of another label or none."""
+    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    found = np.zeros(labels.shape, dtype=bool)
+    found[1:] = down
+    found[:-1] |= down
+    found[:, 1:] |= across
+    found[:, :-1] |= across
+    return found & (labels != 0)
 
 
 def crop_sheet(read: Window, size: tuple[int, int], rows: list[CellRow], margin: float = 0.12) -> NDArray[np.uint8] | None:
@@ -79,7 +88,7 @@ def _thumb(read: Window, size: tuple[int, int], row: CellRow, side: int) -> NDAr
     top, left = max(0, y - half), max(0, x - half)
     piece = as_colour(read(top, left, min(size[0], y + half), min(size[1], x + half)))
     padded[top - (y - half) : top - (y - half) + piece.shape[0], left - (x - half) : left - (x - half) + piece.shape[1]] = piece
-    small = np.round(np.asarray(resize(padded, (_THUMB - 2, _THUMB - 2), preserve_range=True))).astype(np.uint8)
+    small = np.asarray(Image.fromarray(padded).resize((_THUMB - 2, _THUMB - 2), Image.Resampling.BICUBIC))  # smooths as it shrinks
     return np.pad(small, ((1, 1), (1, 1), (0, 0)), constant_values=255)
 
 
@@ -87,7 +96,7 @@ def encode_png(picture: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes:
     """PNG without metadata; a mask as one of 0 and 255."""
     buffer = io.BytesIO()
     shown = 255 * picture.astype(np.uint8) if picture.dtype == bool else picture
-    Image.fromarray(shown).save(buffer, format="PNG", compress_level=4)
+    Image.fromarray(shown).save(buffer, format="PNG", compress_level=1)  # half the time for a tenth more bytes
     return buffer.getvalue()
 
 

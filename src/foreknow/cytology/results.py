@@ -18,7 +18,7 @@ from foreknow.cytology.measure_nuclei import NUCLEUS_COLUMNS, measure_nuclei, nu
 from foreknow.cytology.outlines import geojson_feature, outlines, write_geojson, write_imagej_rois
 from foreknow.cytology.pictures import count_parts, crop_sheet, encode_png, overlay, window_of
 from foreknow.files import write_json_atomic
-from foreknow.files.summary import SUMMARY
+from foreknow.files.summary import SUMMARY, read_summary
 from foreknow.files.table import csv_of_records
 
 LABELS, NUCLEI, MASK, DEBRIS = "cells.tif", "nuclei.tif", "mask.png", "debris.png"
@@ -118,6 +118,11 @@ class FieldResult:
         write_geojson(
             folder / NUCLEUS_GEOJSON, [geojson_feature(rows[label - 1], outline, name="Nucleus") for label, outline in lines]
         )
+
+
+def holds_results(folder: Path) -> bool:
+    """Whether results of an earlier run are there."""
+    return read_summary(folder, TOOL) is not None
 
 
 def write_labels(path: Path, labels: NDArray[np.int32], pixel_um: float | None) -> None:

@@ -28,7 +28,7 @@ from foreknow.files.summary import SUMMARY
 from foreknow.threads import one_thread
 
 if TYPE_CHECKING:
-    from foreknow.cytology.batch import DetectOptions
+    from foreknow.cytology.detect_file import DetectOptions
 
 
 def detect_slide(

@@ -21,6 +21,7 @@ from foreknow.cytology.nuclei import NucleusLook, look_of
 from foreknow.cytology.region import density_noise
 from foreknow.cytology.settings import DetectSettings
 from foreknow.cytology.slide_file import Slide, SlideWindow
+from foreknow.cytology.split import thickness_of_parts
 from foreknow.cytology.surface import at_pixels
 from foreknow.errors import DataError
 from foreknow.files import atomic_path
@@ -62,6 +63,7 @@ class SlideScale:
         told = {
             "block": self.block,
             "radius": self.scale.radius,
+            "thickness": self.scale.thickness,
             "look": None if look is None else [look.area, look.contrast],
             "certificate": self.background.certificate,
             "notices": list(self.background.notices),
@@ -78,7 +80,7 @@ class SlideScale:
             surface, offset, noise = (torch.as_tensor(content[name]) for name in ("surface", "offset", "noise"))
         look = None if told["look"] is None else NucleusLook(*told["look"])
         background = FoundBackground(surface, told["certificate"], tuple(told["notices"]))
-        return cls(background, told["block"], offset, FieldScale(noise, told["radius"], look))
+        return cls(background, told["block"], offset, FieldScale(noise, told["radius"], look, told["thickness"]))
 
 
 def slide_scale(slide: Slide, settings: DetectSettings, finder: BackgroundFinder | None = None) -> SlideScale:
@@ -179,7 +181,10 @@ def _looked_closer(slide: Slide, background: FoundBackground, block: int, settin
     order = np.argsort(radii)
     total = np.cumsum(np.array(covers)[order]) if radii else np.zeros(0)
     radius = float(np.array(radii)[order][np.searchsorted(total, 0.5 * total[-1])]) if radii else 0.0
-    return SlideScale(background, block, offset, FieldScale(noise, radius, look_of(contrast, area, np.ones(len(area), dtype=bool))))
+    thick = [thickness_of_parts(one.cells, radius) for one in whole]
+    typical = float(np.median([one for one in thick if one > 0])) if any(thick) else 0.0
+    look = look_of(contrast, area, np.ones(len(area), dtype=bool))
+    return SlideScale(background, block, offset, FieldScale(noise, radius, look, typical))
 
 
 def _centre(window: Tensor, seen: NDArray[np.bool_] | None) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from foreknow.cytology.slide_scale import SlideScale
 from foreknow.cytology.slide_tiles import CORE, Labelled, Tile, TileCells, detect_tile
 from foreknow.files import atomic_path
 
-_FORM = 3  # of the files
+_FORM = 4  # of the files
 
 
 def detect_tiles(
@@ -102,8 +103,8 @@ def work_key(path: Path, settings: DetectSettings, pixel_um: float | None, finde
 
 def _write(work: Path, found: TileCells) -> None:
     head = {
-        "rows": [asdict(row) for row in found.rows],
-        "nucleus_rows": [asdict(row) for row in found.nucleus_rows],
+        "rows": [_told(row) for row in found.rows],
+        "nucleus_rows": [_told(row) for row in found.nucleus_rows],
         "origins": {"cells": found.cells.origin, "nuclei": found.nuclei.origin},
         "debris": found.debris,
         "covered": found.covered,
@@ -111,7 +112,20 @@ def _write(work: Path, found: TileCells) -> None:
     told = np.array(json.dumps(head))
     with atomic_path(tile_file(work, found.tile)) as temporary, temporary.open("wb") as file:
         cells, nuclei = (_narrow(one.labels) for one in (found.cells, found.nuclei))
-        np.savez_compressed(file, cells=cells, nuclei=nuclei, shown=found.shown, head=told)
+        _write_arrays(file, {"cells": cells, "nuclei": nuclei, "shown": found.shown, "head": told})
+
+
+def _told(row: CellRow | NucleusRow) -> dict[str, Any]:
+    """The values of a row by name; `asdict` would copy each of them deeply, which takes longer than to measure them."""
+    return {one.name: getattr(row, one.name) for one in fields(row)}
+
+
+def _write_arrays(file: IO[bytes], arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """What `numpy.savez_compressed` writes, compressed less, in a third of the time: the files live for the run only."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def _narrow(labels: NDArray[np.int32]) -> NDArray[np.generic]:

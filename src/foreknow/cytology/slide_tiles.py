@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -152,11 +152,10 @@ def _only(labels: NDArray[np.int32], kept: list[int]) -> NDArray[np.int32]:
 
 
 def _moved(row: CellRow, label: int, top: int, left: int, size: tuple[int, int]) -> CellRow:
-    values = asdict(row)
-    values |= {"label": label, "x": row.x + left, "y": row.y + top, "left": row.left + left, "right": row.right + left}
-    values |= {"top": row.top + top, "bottom": row.bottom + top}
-    edges = values["left"] == 0 or values["top"] == 0 or values["right"] == size[1] or values["bottom"] == size[0]
-    return CellRow(**{**values, "touches_border": edges})
+    sides = {"left": row.left + left, "right": row.right + left, "top": row.top + top, "bottom": row.bottom + top}
+    edges = sides["left"] == 0 or sides["top"] == 0 or sides["right"] == size[1] or sides["bottom"] == size[0]
+    placed = replace(row, left=sides["left"], right=sides["right"], top=sides["top"], bottom=sides["bottom"])
+    return replace(placed, label=label, x=row.x + left, y=row.y + top, touches_border=edges)
 
 
 def _centres_inside(mask: NDArray[np.bool_], inside: tuple[slice, slice]) -> int:

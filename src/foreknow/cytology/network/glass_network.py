@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,10 @@ class GlassNetwork(nn.Module):
         first = _FLAT_FIRST * (0.5 - seen[:, 1]) - _BRIGHT_FIRST * seen[:, 0]
         weights = torch.sigmoid(first + self.weigh(seen)[:, 0]) + _MINIMUM
         return fit_light(self.basis(y), y.flatten(2), weights.flatten(1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the bases, which are large and soon made again."""
+        return {**self.__dict__, "_bases": {}}
 
     def basis(self, y: Tensor) -> SmoothLight:
         """The light of fields of this size."""
