@@ -4,13 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from foreknow.lung.neighbourhood import energy_nearby, smooth
-from foreknow.lung.noise_level import local_level
+from foreknow.lung.noise_level import level_close_by
 from foreknow.operators import StationaryWavelet
 from foreknow.parameters import Positive
 
 _SUPPORT = 0.003  # seconds, standard deviation: how far a crackle reaches from a coefficient that was found
 _BLOCK = 0.001  # seconds, standard deviation, over which the energy of the recording is estimated
-_AROUND = 0.06  # seconds about a crackle that tell how loud all else is there
 _NOISE = 2.0  # times the energy of all else is taken off that of the recording ...
 _NOISE_BELOW = 4.0  # ... in the coarsest band
 _PRESENT = 1.0  # root of the energy of what was found, over that of the breath sound, from which on a crackle is there
@@ -21,12 +20,11 @@ class Refit(nn.Module):
 
         c = g h d,    g = (1 - t^2 / e)_+,    h = (1 - k n / E)_+
 
-    A sparse model says where crackles are, and takes its weights off all of their coefficients, of faint bands all. Within that
-    support they are measured anew: E is the energy of the recording around a coefficient, n that of all else there, E - n is left
-    for the crackle, so h is an empirical Wiener gain (for k = 1 the James-Stein estimate of a block, Cai 1999; a larger k allows for
-    an E that is high by chance). n is the level of the breath sound or, where this is more, that within 60 ms: what lasts longer
-    than a crackle, such as a heart sound, a rub or a gust of breath, is none. e is the energy of what was found nearby, all detail
-    bands together (`energy_nearby`), over that of the breath sound: where it is below t^2, nothing is crackle.
+    A sparse model says where crackles are, and takes its weights off all of their coefficients; of faint bands nothing is left.
+    Within that support they are measured anew: E is the energy of the recording around a coefficient, n that of all else there.
+    E - n is left for the crackle, so h is an empirical Wiener gain (for k = 1 the James-Stein estimate of a block, Cai 1999; a
+    larger k allows for an E that is high by chance). n is measured close by (`level_close_by`). e is the energy of what was found
+    nearby, all detail bands together (`energy_nearby`), over that of the breath sound: where it is below t^2, nothing is crackle.
 
     Args:
         bands: of the wavelet, the coarsest first.
@@ -57,7 +55,7 @@ class Refit(nn.Module):
         support = (1 - self.present().to(y.dtype).square() / found).clamp_min(0)
         details = wavelet(y)
         with torch.no_grad():
-            noise = torch.maximum(level, local_level(details, round(_AROUND * rate))).clamp_min(tiny)
+            noise = level_close_by(details, level, rate).clamp_min(tiny)
         energy = smooth((details / noise).square(), _BLOCK * rate).clamp_min(tiny)
         gain = (1 - self.noise().to(y.dtype) / energy).clamp_min(0)
         return support * gain * details

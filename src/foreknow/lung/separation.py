@@ -34,8 +34,8 @@ class CrackleSeparator:
 
     An l1 norm takes as much off a loud crackle as off a faint one. So the model is solved a few times, each time with a smaller
     weight where there was a crackle before, in any band: w_c = level (k_1 + (k_0 - k_1) / (1 + e / g^2)), e being the energy nearby
-    over that of the level (iteratively reweighted l1, Candès, Wakin and Boyd 2008, with a weight shared by neighbours). What the last
-    solve still takes off is given back: on the support of its solution the recording's coefficients are weighed anew (`Refit`).
+    over that of the level (iteratively reweighted l1, Candès, Wakin and Boyd 2008, with a weight shared by neighbours). What the
+    last solve still takes off is given back: on its support the recording's coefficients are weighed anew (`Refit`).
 
     Args:
         settings: how to separate.
