@@ -15,7 +15,8 @@ from foreknow.lung.crackle_network import CrackleNetwork, CrackleNetworkSettings
 from foreknow.lung.crackle_template import difference, template_figure, templates
 from foreknow.lung.crackle_weights import relief
 from foreknow.lung.network_folder import shipped_network
-from foreknow.lung.noise_level import local_level
+from foreknow.lung.noise_level import level_close_by, local_level
+from foreknow.lung.refit import Refit
 from foreknow.lung.scoring import match_events, si_sdr
 from foreknow.lung.separation import CrackleSeparator
 from foreknow.lung.separators import crackle_separator
@@ -72,6 +73,38 @@ def test_relief_runs_from_one_down_to_its_share():
     factor = relief(energy, torch.full((3, 1), 0.2), torch.full((3, 1), 2.0))
     assert factor.shape == (3, 3)
     assert torch.allclose(factor[0], torch.tensor([1.0, 0.6, 0.2]))
+
+
+def test_a_loud_crackle_is_kept_whole_and_what_lasts_longer_is_not():
+    y = clicks()
+    crackle = torch.zeros_like(y)
+    crackle[:, 700:710] = 9.0
+    swell = y.clone()
+    swell[:, 600:900] += 9.0 * torch.randn(2, 300, generator=generator(1), dtype=torch.float64)
+    with torch.no_grad():
+        network = CrackleNetwork(CrackleNetworkSettings(steps=(6, 6)))
+        found, loud = network(y), network(swell)
+    errors = {name: float((found[name] - crackle).square().sum()) for name in ("sparse", "crackles")}
+    assert errors["crackles"] < 0.5 * errors["sparse"]
+    beside = slice(750, 900)
+    assert loud["crackles"][:, beside].square().sum() < 0.3 * loud["sparse"][:, beside].square().sum()
+
+
+def test_nothing_is_kept_where_nothing_was_found():
+    y = torch.randn(2, 2048, generator=generator(5), dtype=torch.float64)
+    wavelet = StationaryWavelet("db4", 4, 2048)
+    kept = Refit(5)(y, torch.zeros(2, 5, 2048, dtype=torch.float64), torch.ones(2, 5, 2048, dtype=torch.float64), wavelet, RATE)
+    assert not kept.any()
+
+
+def test_the_level_close_by_rises_with_what_lasts_and_not_with_a_click():
+    noise = torch.randn(1, 8000, generator=generator(6), dtype=torch.float64)
+    click, swell = noise.clone(), noise.clone()
+    click[:, 4000:4020] *= 30
+    swell[:, 3800:4200] *= 30
+    usual = local_level(noise, 1000)
+    assert torch.allclose(level_close_by(click, usual, RATE), level_close_by(noise, usual, RATE), rtol=0.3)
+    assert level_close_by(swell, usual, RATE)[0, 4000] > 15 * usual[0, 4000]
 
 
 def test_everything_that_is_learned_gets_a_gradient_and_reconstruction_stays_perfect():
