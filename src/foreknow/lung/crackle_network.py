@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from foreknow.lung.crackle_weights import ScaledWeights, relief
 from foreknow.lung.neighbourhood import energy_nearby
 from foreknow.lung.noise_level import local_level
+from foreknow.lung.refit import Refit
 from foreknow.model import Model
 from foreknow.noise import Gaussian
 from foreknow.operators import FilterBank, StationaryWavelet
@@ -65,7 +66,8 @@ class CrackleNetwork(nn.Module):
     solver of one convex problem. The second round starts where the first ended, with weights lowered where there was a crackle
     (`relief`); how far and from which level on is learned too. Weights are in units of the local level of the breath sound in each
     band, which sounds that last rise along with it: the tonal part of the model of `foreknow.lung.CrackleSeparator` is not needed,
-    and in so few steps it would take half of every crackle.
+    and in so few steps it would take half of every crackle. What the sparse model takes off the crackles that it has found is given
+    back by a last layer, of which a few numbers are learned as well (`Refit`).
 
     Source: Candès, Wakin and Boyd 2008 for reweighting; Gregor and LeCun 2010 for learned steps of a solver.
 
@@ -82,6 +84,7 @@ class CrackleNetwork(nn.Module):
         later = len(self.settings.steps) - 1
         self.shares = nn.ModuleList(Bounded(0.25 * bands, 0.0, 1.0) for _ in range(later))
         self.relief_levels = nn.ModuleList(Positive(2.0 * bands) for _ in range(later))
+        self.refit = Refit(self.settings.levels + 1)
 
     def _unroll(self, steps: int, length: int | None) -> UnrolledNetwork:
         settings = self.settings
@@ -93,7 +96,11 @@ class CrackleNetwork(nn.Module):
         return model.unroll(steps, algorithm=FISTA(step=NormStep()), learn=learn, shared=True)
 
     def forward(self, y: Tensor) -> Estimate:
-        r"""Crackles of whitened recordings, (\*batch, n) to the same."""
+        r"""Crackles of whitened recordings, (\*batch, n) to the same.
+
+        Returns:
+            ``sparse``, the solution of the model that is unrolled, and ``crackles``, which are kept whole where it found some.
+        """
         span = round(self.settings.level_span * self.settings.rate)
         wavelet = self.wavelet(0).on((y.shape[-1],))
         with torch.no_grad():
@@ -114,7 +121,9 @@ class CrackleNetwork(nn.Module):
                     weights.scale = None
             start = estimate.coefficients
         assert estimate is not None  # noqa: S101  (there is at least one round)
-        return estimate
+        last, sparse = self.wavelet().on((y.shape[-1],)), estimate.coefficients["crackles"]
+        whole = self.refit(y, sparse, level, last, self.settings.rate)
+        return Estimate({"sparse": sparse, "crackles": whole}, {"sparse": estimate["crackles"], "crackles": last.adjoint(whole)})
 
     def wavelet(self, index: int = -1) -> StationaryWavelet:
         """The wavelet of a round as it is now."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from foreknow.lung.form_fit import FittedForm, fit_forms
 from foreknow.lung.neighbourhood import energy_nearby, smooth
-from foreknow.lung.noise_level import local_level
+from foreknow.lung.noise_level import level_close_by, local_level
 from foreknow.lung.overlap_add import mirror
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.whitening import Whitening
@@ -134,7 +134,8 @@ def _look(crackles: Tensor, breath: Tensor, rate: float, settings: SeparationSet
     hop = max(1, round(settings.breath_window * rate / 4))
     whitening = Whitening(recording, STFT(4 * hop, hop, n), round(settings.level_span * rate))
     wavelet = StationaryWavelet(settings.wavelet, settings.levels, n)
-    level = local_level(wavelet(whitening(recording)), round(settings.level_span * rate))
+    details = wavelet(whitening(recording))
+    level = level_close_by(details, local_level(details, round(settings.level_span * rate)), rate)
     energy = energy_nearby(wavelet(whitening(crackles)), level, rate, settings.event_width)
     prominence = np.sqrt(energy[pad : pad + count].numpy(force=True))
     return _Look(prominence, recording, whitening.spectrum, pad, rate)

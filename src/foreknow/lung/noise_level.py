@@ -7,6 +7,7 @@ from torch import Tensor
 
 RAYLEIGH_MEDIAN = math.sqrt(math.log(2.0))  # median of |z| for complex Gaussian z with E|z|^2 = 1
 NORMAL_MEDIAN = 0.6744897501960817  # median of |z| for real Gaussian z with E z^2 = 1
+_CLOSE = 0.06  # seconds
 MAXIMUM_SAMPLES = 64  # a median of so many values is within 10 % or so of the median of all
 
 
@@ -40,6 +41,22 @@ def local_level(coefficients: Tensor, span: int, floor: float = 0.1) -> Tensor:
     typical = medians.median(dim=-1, keepdim=True).values
     medians = torch.maximum(medians, floor * typical) / scale
     return _join(medians, step, n)
+
+
+def level_close_by(coefficients: Tensor, level: Tensor, rate: float) -> Tensor:
+    """The level of all that a crackle has to stand out of: that of the breath sound or, where this is more, that within 60 ms.
+
+    What lasts longer than a crackle, such as a heart sound, a rub or a gust of breath, is none.
+
+    Args:
+        coefficients: (*batch, bands, n), real or complex.
+        level: of the breath sound in them, over a longer span, of the same shape.
+        rate: hertz.
+
+    Returns:
+        (*batch, bands, n).
+    """
+    return torch.maximum(level, local_level(coefficients, round(_CLOSE * rate)))
 
 
 def _join(values: Tensor, step: int, n: int) -> Tensor:

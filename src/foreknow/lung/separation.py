@@ -5,6 +5,7 @@ from torch import Tensor
 
 from foreknow.lung.neighbourhood import energy_nearby
 from foreknow.lung.noise_level import local_level
+from foreknow.lung.refit import Refit
 from foreknow.lung.settings import SeparationSettings
 from foreknow.lung.solver_report import SolverReport
 from foreknow.lung.whitening import whitened
@@ -33,7 +34,8 @@ class CrackleSeparator:
 
     An l1 norm takes as much off a loud crackle as off a faint one. So the model is solved a few times, each time with a smaller
     weight where there was a crackle before, in any band: w_c = level (k_1 + (k_0 - k_1) / (1 + e / g^2)), e being the energy nearby
-    over that of the level (iteratively reweighted l1, Candès, Wakin and Boyd 2008, with a weight shared by neighbours).
+    over that of the level (iteratively reweighted l1, Candès, Wakin and Boyd 2008, with a weight shared by neighbours). What the
+    last solve still takes off is given back: on its support the recording's coefficients are weighed anew (`Refit`).
 
     Args:
         settings: how to separate.
@@ -53,6 +55,7 @@ class CrackleSeparator:
         self.window_samples = max(1, round(settings.window * rate / multiple)) * multiple
         self._wavelet = StationaryWavelet(settings.wavelet, settings.levels, self.window_samples)
         self._stft = STFT(4 * self.hop, self.hop, self.window_samples)
+        self._refit = Refit(settings.levels + 1).requires_grad_(requires_grad=False)
         one = torch.ones(())
         self.model = self._declare(settings.crackle_threshold * one, settings.breath_threshold * one)
         self.report = SolverReport(tolerance=settings.tolerance)
@@ -65,14 +68,15 @@ class CrackleSeparator:
     def _solve(self, y: Tensor) -> Tensor:
         settings, span = self.settings, self.settings.level_span
         level = local_level(self._wavelet(y), round(span * self.rate))
-        level[..., 0, :] *= _APPROXIMATION
+        weighted = level.clone()
+        weighted[..., 0, :] *= _APPROXIMATION
         spectral = local_level(self._stft(y), round(span * self.rate / self.hop))
         tiny = torch.finfo(y.dtype).tiny
         breath_weight = (settings.breath_threshold * spectral).clamp_min(tiny)
         factor = torch.full_like(level[..., :1, :], settings.crackle_threshold)
         start = None
         for round_ in range(settings.rounds):
-            self.model = self._declare((factor * level).clamp_min(tiny), breath_weight)
+            self.model = self._declare((factor * weighted).clamp_min(tiny), breath_weight)
             solution = minimize(
                 self.model.problem,
                 y,
@@ -84,12 +88,13 @@ class CrackleSeparator:
                 dual_steps=_DUAL_STEPS if round_ == settings.rounds - 1 else 0,
             )
             start = tuple(solution.coefficients.values())
-            energy = energy_nearby(self._wavelet(solution["crackles"]), level, self.rate)
+            energy = energy_nearby(self._wavelet(solution["crackles"]), weighted, self.rate)
             low, high = settings.crackle_threshold_within, settings.crackle_threshold
             factor = low + (high - low) / (1 + energy.unsqueeze(-2) / settings.neighbour_level**2)
             self.report.add_solve(solution)
         self.report.add_windows(solution.certificate.relative)
-        return solution["crackles"]
+        kept = self._refit(y, solution.coefficients["crackles"], level, self._wavelet, self.rate)
+        return self._wavelet.adjoint(kept)
 
     def _declare(self, crackle_weight: Tensor, breath_weight: Tensor) -> Model:
         return Model(

@@ -52,7 +52,7 @@ class SeparationSettings:
     rounds: int = 2
     iterations: int = 30
     tolerance: float = 1e-2
-    event_threshold: float = 5.6
+    event_threshold: float = 4.6
     burst_threshold: float = 1.0
     event_width: float = 0.0015
     minimum_level_db: float | None = None

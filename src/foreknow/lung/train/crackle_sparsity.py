@@ -38,8 +38,8 @@ class CrackleSparsity(Objective):
             level = local_level(self._wavelet[0].on((y.shape[-1],))(y), self._span)
         weights = self.weights.to(y.dtype) * level
         scale = _LARGE * weights
-        crackles = (weights * scale * torch.log1p(found.coefficients["crackles"].abs() / scale)).sum(dim=(-1, -2))
-        rest = y - found.components["crackles"]
+        crackles = (weights * scale * torch.log1p(found.coefficients["sparse"].abs() / scale)).sum(dim=(-1, -2))
+        rest = y - found.components["sparse"]
         return (0.5 * rest.square().sum(dim=-1) + crackles) / y.shape[-1]
 
 
