@@ -36,7 +36,9 @@ class VesselNetwork(nn.Module):
         super().__init__()
         self.shades = shades
         self.device: DeviceLooks | None = None
-        self.frames = PerFrame(UNet(2, 2, 2, filters=filters, block=block), [MedianDifference()])
+        unet = UNet(2, 2, 2, filters=filters, block=block)
+        self._last = (unet.network.output_block,)  # no module of its own: `frames` has it
+        self.frames = PerFrame(unet, [MedianDifference()])
 
     def forward(self, y: Tensor) -> dict[str, Tensor]:
         r"""Layers of attenuation (\*batch, T, H, W), each of that shape.
@@ -78,3 +80,11 @@ class VesselNetwork(nn.Module):
     def read(out: Tensor) -> tuple[Tensor, Tensor]:
         r"""Gate before its sigmoid and what is behind it, of an output (\*any, 2, H, W)."""
         return out[..., 0, :, :] + _CLOSED, out[..., 1, :, :]
+
+    @torch.no_grad()
+    def rescale_gate(self, factor: float, level: float) -> None:
+        """Make of the gate before its sigmoid that number times ``factor`` plus ``level``."""
+        weight, bias = self._last[0].parameters()
+        gate = slice(len(bias) // 2)  # the pixels of a block, of the gate and then of what is behind it
+        weight[gate] *= factor
+        bias[gate] = factor * bias[gate] + level + (factor - 1) * _CLOSED
