@@ -133,8 +133,11 @@ def test_a_network_looks_twice_where_the_first_look_is_not_confirmed(network, mo
 def test_what_a_network_was_calibrated_for_is_saved_with_it(tmp_path, network):
     network.device = known_device(Looks(0.4, 0.5, -0.3), film(1))
     save_network(tmp_path / "a", network, SETTINGS)
+    network.rescale_gate(0.6, -0.4)
+    save_network(tmp_path / "a", network, SETTINGS)
     loaded, description = load_network(tmp_path / "a")
     assert loaded.device == network.device
+    assert loaded.rescaled == network.rescaled == (0.6, -0.4)
     network.device = None
     save_network(tmp_path / "b", network, description.settings)
     assert load_network(tmp_path / "b")[0].device is None

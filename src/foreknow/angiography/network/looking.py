@@ -63,7 +63,8 @@ def look_at_run(
     vessels, gates, coarse = (torch.empty_like(attenuation) for _ in range(3))
     for number, (gate, behind) in enumerate(_look(network, attenuation, area, size, alone=alone)):
         gates[number] = resized(gate, whole) * inside
-        vessels[number] = gates[number] * (attenuation[number] - resized(behind, whole)).clamp_min(0)
+        share = network.share(gates[number]) * inside
+        vessels[number] = share * (attenuation[number] - resized(behind, whole)).clamp_min(0)
         if tell is not None:
             tell(_FIRST * (number + 1) / count)
     half = working_size(attenuation.shape[1:], side // 2)
@@ -75,7 +76,7 @@ def look_at_run(
     if used != Looks():
         for layer, gate, other in zip(vessels, gates, coarse, strict=True):  # a frame at a time: runs are large
             both = used.gate(gate, other) * inside
-            layer.mul_(both / gate.clamp_min(_LEAST))
+            layer.mul_(network.share(both) / network.share(gate).clamp_min(_LEAST))
             gate.copy_(both)
     return Seen(vessels, gates)
 

@@ -106,7 +106,7 @@ def pretrain(
         logs=[CSVLog(work / "epochs.csv")],
         progress=progress,
     )
-    sure = calibrate_gate(network.eval(), _apart(apart), range(1, 1 + _SURE_EPOCHS))
+    calibrate_gate(network.eval(), _apart(apart), range(1, 1 + _SURE_EPOCHS))
     loss = evaluate(network, LayerAndGate(alone=0.5), _apart(apart))
     save_network(
         place,
@@ -117,7 +117,6 @@ def pretrain(
             "filters": shape["filters"],
             "learning_rate": rate,
             "steps": history.steps,
-            "gate": {"factor": sure[0], "level": sure[1]},
             **({} if before is None else {"went on with": dict(before.training)}),
         },
         data=runs.fingerprint(),
