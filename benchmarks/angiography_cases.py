@@ -14,7 +14,7 @@ from foreknow.angiography.simulate import DisplaySettings, Relationship, RunSett
 from foreknow.angiography.simulate.bolus import BolusSettings
 
 DEVELOPMENT_SEEDS = range(8)
-TEST_SEEDS = range(1000, 1004)
+TEST_SEEDS = range(1000, 1008)
 RATE = 7.5
 XCAD_FOLDER = Path(__file__).parents[2] / "shared" / "data" / "angiography" / "frames_xcad"
 

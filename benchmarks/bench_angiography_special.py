@@ -10,7 +10,7 @@ from benchmarks.bench_angiography import NOTES, add_scores, empty_table, judge, 
 from benchmarks.table import Table
 
 TITLE = "X-ray angiography: short, filled and empty runs"
-_FEW = 2
+_FEW = 4
 _NOTES = [
     f"""Short: 8 frames in the middle of an injection. No mask frames: the injection began 3 s before the first frame. Empty: no
     contrast agent was injected; mean and 99.9 % of the layer, share of the mask in %. {_FEW} runs each.""",

@@ -10,12 +10,12 @@ from dicom_files import SECRET, SECRET_DATE, SECRET_UID, plant, run_dataset, sav
 from typer.testing import CliRunner
 
 from foreknow.angiography.network import calibrate_on_runs as command_module
-from foreknow.angiography.network import looking
+from foreknow.angiography.network import looks as looks_module
 from foreknow.angiography.network import train_on_runs as training_module
 from foreknow.angiography.network.calibrate_on_runs import calibrate_on_runs
 from foreknow.angiography.network.calibrating import CalibrationNumbers, calibrate
 from foreknow.angiography.network.looking import look_at_run, two_gates
-from foreknow.angiography.network.looks import DeviceLooks, Looks, confirmed, fit_looks, moments
+from foreknow.angiography.network.looks import BOTH, DeviceLooks, Looks, confirmed, fit_looks, looks_used, moments
 from foreknow.angiography.network.saved import load_network, save_network
 from foreknow.angiography.network.vessel_network import VesselNetwork
 from foreknow.angiography.simulate import DetectorSettings, DisplaySettings, Relationship, RunSettings, simulate_run
@@ -100,35 +100,44 @@ def test_looks_are_weighed_by_what_they_are_worth():
     whole = fit_looks([(seen.clamp(0.01, 0.99), noise, truth)])
     assert whole.whole > 3 * abs(whole.half)
     assert confirmed(truth.float(), truth.float()) == 1 == confirmed(torch.zeros(3, 3), torch.ones(3, 3))
-    assert confirmed(torch.ones(1, 2, 2), torch.tensor([[[0.9, 0.1], [0.2, 0.3]]])) == 0.25
+    poor = torch.tensor([[[0.9, 0.1], [0.2, 0.3]]])
+    assert confirmed(torch.ones(1, 2, 2), poor) == 0.25
+    assert looks_used(BOTH, torch.ones(1, 2, 2), poor) == BOTH
+    assert looks_used(BOTH, torch.ones(1, 2, 2), torch.ones(1, 2, 2)) == Looks()
     gate = torch.rand(3, 4, generator=generator)
     assert torch.allclose(Looks().gate(gate, noise[0, :3, :4]), gate, atol=1e-4)
 
 
-def test_a_network_looks_twice_at_runs_of_its_device_only(network, monkeypatch):
+def test_a_network_looks_twice_where_the_first_look_is_not_confirmed(network, monkeypatch):
     ours, others = film(1), film(2)
     area = torch.ones(96, 96, dtype=torch.bool)
-    before = [look_at_run(network, y, area, side=96) for y in (ours, others)]
-    network.device = known_device(Looks(0.3, 0.6, 0.2), ours)
     first, second = two_gates(network, ours, area, 96, alone=False)
-    monkeypatch.setattr(looking, "_SURE", 0.0)  # whatever the second look says, the first is confirmed
-    assert torch.equal(look_at_run(network, ours, area, side=96).gate, before[0].gate)
-    monkeypatch.setattr(looking, "_SURE", 2.0)
+    monkeypatch.setattr(looks_module, "CONFIRMED", 0.0)  # whatever the second look says, the first is confirmed
+    once = look_at_run(network, ours, area, side=96)
+    assert torch.equal(once.gate, first)
+    monkeypatch.setattr(looks_module, "CONFIRMED", 2.0)
     told = []
-    seen = look_at_run(network, ours, area, side=96, tell=told.append)
-    assert torch.allclose(seen.gate, Looks(0.3, 0.6, 0.2).gate(first, second), atol=1e-6)
-    assert torch.allclose(seen.vessels * before[0].gate, before[0].vessels * seen.gate, atol=1e-5)
+    twice = look_at_run(network, ours, area, side=96, tell=told.append)
+    assert torch.allclose(twice.gate, BOTH.gate(first, second), atol=1e-6)
+    assert torch.allclose(twice.vessels * first, once.vessels * twice.gate, atol=1e-5)
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1.0)
+    network.device = known_device(Looks(0.3, 0.6, 0.2), ours)
+    seen = look_at_run(network, ours, area, side=96)
+    assert torch.allclose(seen.gate, Looks(0.3, 0.6, 0.2).gate(first, second), atol=1e-6)
     network.device = DeviceLooks(network.device.looks, Looks(), network.device.elsewhere, network.device.here)
-    assert torch.equal(look_at_run(network, others, area, side=96).gate, before[1].gate)
+    away = two_gates(network, others, area, 96, alone=False)
+    assert torch.allclose(look_at_run(network, others, area, side=96).gate, BOTH.gate(*away), atol=1e-6)
 
 
 def test_what_a_network_was_calibrated_for_is_saved_with_it(tmp_path, network):
     network.device = known_device(Looks(0.4, 0.5, -0.3), film(1))
     save_network(tmp_path / "a", network, SETTINGS)
+    network.rescale_gate(0.6, -0.4)
+    save_network(tmp_path / "a", network, SETTINGS)
     loaded, description = load_network(tmp_path / "a")
     assert loaded.device == network.device
+    assert loaded.rescaled == network.rescaled == (0.6, -0.4)
     network.device = None
     save_network(tmp_path / "b", network, description.settings)
     assert load_network(tmp_path / "b")[0].device is None

@@ -106,7 +106,7 @@ class NetworkStream(FrameStream):
             gate, behind = self.network.look(scaled, scaled - self._median)
         whole = (frame.shape[0], frame.shape[1])
         gate = resized(gate.float(), whole)
-        vessels = gate * (frame - resized(view - detail + self._unit * behind.float(), whole)).clamp_min(0)
+        vessels = self.network.share(gate) * (frame - resized(view - detail + self._unit * behind.float(), whole)).clamp_min(0)
         return StreamedFrame(vessels, frame - vessels, gate)
 
 

@@ -58,7 +58,7 @@ class RunCalibration:
                 "near); compare both networks on frames that you know before you use this one"
             )
         if not self.calibration.taken:
-            return "your runs are of a kind that the network knows, or two looks are worse on their like: it is as it was"
+            return "your runs are like those of usual devices, or its two looks weighed otherwise gain nothing: it is as it was"
         return None
 
 
@@ -139,7 +139,7 @@ def _report(outcome: RunCalibration, before: VesselNetwork, after: VesselNetwork
             "misfit of the device": calibration.device.misfit,
             "looks that were found": weighed,
             "taken": "yes" if calibration.taken else "no",
-            "unlike what the network was trained on (1: alike)": calibration.strange,
+            "unlike runs of usual devices (1: alike)": calibration.strange,
             "declared model": calibration.formula,
             **_metrics(calibration),
         }

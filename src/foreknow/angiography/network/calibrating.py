@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from foreknow.angiography.network.injection import InjectionNumbers, declared_model, loss_of
 from foreknow.angiography.network.looking import look_at_run, resized, two_gates
 from foreknow.angiography.network.looks import (
+    BOTH,
     DeviceLooks,
     Looks,
     fit_looks,
+    looks_used,
     loss_of_looks,
     moments,
     some_frames,
@@ -44,7 +46,7 @@ class CalibrationNumbers:
         trials: runs that are drawn to find the device.
         runs: drawn as the device would show them, to weigh looks on.
         apart: as many more, to judge by.
-        known: drawn as the network was trained, to tell those from the device's.
+        known: of usual devices, to tell those from the user's.
         frames: of the run on which the gap is measured.
         seed: of everything.
     """
@@ -64,7 +66,7 @@ class Calibration:
     Attributes:
         device: which may have made the runs.
         looks: that were found.
-        strange: how far the user's runs are from what the network was trained on, 1 for runs of that kind (`strangeness`).
+        strange: how far the user's runs are from those of usual devices, 1 for runs of that kind (`strangeness`).
         taken: whether the network has them now; else it is as it was.
         dice: mean coefficient at a gate of 0.5 on simulated runs of the device that nothing was fitted on: before and after.
         gap: of the declared model, on the last of the user's runs: before and after.
@@ -94,9 +96,9 @@ def calibrate(
     """Find the device that made runs, and weigh the looks of the network for it; its weights stay.
 
     The simulator is fitted to noise and structure of the runs (`fit_device`). On runs that are drawn so, whose vessels are known,
-    the network's looks at a size and at half of it are weighed. They are taken where the user's runs are unlike those that the
-    network was trained on, and the loss on further simulated runs is no higher beyond chance. They are used for runs that are more
-    like the user's, and of those for such in which noise blinds the look at the size (`look_at_run`).
+    the network's looks at a size and at half of it are weighed. They are taken where the user's runs are unlike those of usual
+    devices, and the loss on further simulated runs is lower than with looks that count alike, beyond chance. They are used for runs
+    that are more like the user's.
 
     Args:
         network: in evaluation mode; gets ``device``.
@@ -133,17 +135,17 @@ def calibrate(
     apart = items[numbers.runs :]
     usual = moments([structure_traits(y) for y in _drawn(known)])
     strange = strangeness(shown, usual)
-    taken = strange > _by_chance(len(shown)) and _no_worse(looks, [item[0] for item in apart])
+    taken = strange > _by_chance(len(shown)) and _better(looks, [item[0] for item in apart])
     noise = max(_LEAST_NOISE, *(noise_of_samples(film.flatten(1)) for film in fine[-1:]))
     model = declared_model(noise, InjectionNumbers())
     measure = AmortisationGap(loss_of(model), steps=0, tolerance=1e-3)
     test = Examples(fine[-1][None, torch.linspace(0, len(fine[-1]) - 1, min(numbers.frames, len(fine[-1]))).round().long()])
     gaps = [evaluate(_Looking(network), measure, test)]
     if taken:
-        alone = alone if _no_worse(alone, [item[1] for item in apart]) else Looks()
+        alone = alone if _better(alone, [item[1] for item in apart]) else BOTH
         network.device = DeviceLooks(looks, alone, _here(shown, ours), usual)
     gaps.append(evaluate(_Looking(network), measure, test) if taken else gaps[0])
-    dices = [sum(_dice(one, item[0]) for item in apart) / len(apart) for one in (Looks(), looks if taken else Looks())]
+    dices = [sum(_dice(one, item[0]) for item in apart) / len(apart) for one in (BOTH, looks if taken else BOTH)]
     return Calibration(
         device,
         looks,
@@ -176,14 +178,15 @@ def _by_chance(runs: int) -> float:
     return 1 + 2 * math.sqrt(2 / (_TRAITS * runs))
 
 
-def _no_worse(looks: Looks, items: Sequence[tuple[Tensor, Tensor, Tensor]]) -> bool:
-    """Whether they lose no more than one look does, but for the standard error of the difference.
+def _better(looks: Looks, items: Sequence[tuple[Tensor, Tensor, Tensor]]) -> bool:
+    """Whether they lose less than looks that count alike, by more than the standard error of the difference."""
+    gain = torch.tensor([_loss(BOTH, item) - _loss(looks, item) for item in items])
+    return float(gain.mean()) > float(gain.std()) / math.sqrt(len(gain))
 
-    Of a strange device the network itself is less sure than simulated runs tell, which are as near to it as the fit is; two looks
-    that are as good there are the safer ones.
-    """
-    gain = torch.tensor([loss_of_looks(Looks(), item) - loss_of_looks(looks, item) for item in items])
-    return float(gain.mean()) > -float(gain.std()) / math.sqrt(len(gain))
+
+def _loss(looks: Looks, item: tuple[Tensor, Tensor, Tensor]) -> float:
+    """As they are used."""
+    return loss_of_looks(looks_used(looks, item[0], item[1]), item)
 
 
 def _items(network: VesselNetwork, runs: TrainingRuns, number: int, side: int) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -198,7 +201,7 @@ def _items(network: VesselNetwork, runs: TrainingRuns, number: int, side: int) -
 def _dice(looks: Looks, item: tuple[Tensor, Tensor, Tensor]) -> float:
     """Coefficient at a gate of 0.5."""
     first, second, truth = item
-    found, true = looks.gate(first, second) > 0.5, truth > 0.5
+    found, true = looks_used(looks, first, second).gate(first, second) > 0.5, truth > 0.5
     return (2 * float((found & true).sum()) + 1) / (float(found.sum() + true.sum()) + 1)
 
 

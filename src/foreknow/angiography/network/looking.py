@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foreknow.angiography.network.looks import Looks, confirmed, some_frames
+from foreknow.angiography.network.looks import BOTH, Looks, looks_used, some_frames
 from foreknow.angiography.network.vessel_network import VesselNetwork
 
-_SURE = 0.63  # of what a look sees the other confirms: between runs that the network knows and such that are too noisy for it
+_FIRST = 0.8  # of the time goes into the look at the size
 _LEAST = 1e-12  # of a gate that is divided by
 _BAND = 64  # rows of which the median over time is taken at once
 
@@ -42,8 +42,8 @@ def look_at_run(
 ) -> Seen:
     """The vessels of all frames.
 
-    Where the network was fitted to the device that made the run (`DeviceLooks`), it looks twice, at the size and at half of it;
-    both count where most of what it sees at the size is not seen at half of it, as noise is not (`confirmed`).
+    The network looks twice, at the size and at half of it; both count where much of what it sees at the size is not seen at half of
+    it, as noise is not (`looks_used`), alike or as they were weighed for the device that made the run (`DeviceLooks`).
 
     Args:
         network: in evaluation mode.
@@ -55,57 +55,57 @@ def look_at_run(
         tell: told the share that is done.
     """
     size = working_size(attenuation.shape[1:], side)
-    looks = Looks()
+    looks = BOTH
     if network.device is not None:
         shown = torch.stack([_view(frame, area, size) for frame in some_frames(attenuation)])
         looks = network.device.looks_for(shown, alone=alone)
-    twice = looks.half != 0
-    first = _look(network, attenuation, area, size, alone, lambda share: tell and tell(share / (1 + twice)))
-    if looks == Looks():
-        return first
-    coarse = first.gate
-    if twice:
-        half = working_size(attenuation.shape[1:], side // 2)
-        coarse = _look(network, attenuation, area, half, alone, lambda share: tell and tell((1 + share) / 2)).gate
-        if confirmed(first.gate, coarse) >= _SURE:
-            return first
-    gate = looks.gate(first.gate, coarse) * area.float()
-    return Seen(first.vessels * gate / first.gate.clamp_min(_LEAST), gate)
-
-
-def two_gates(network: VesselNetwork, attenuation: Tensor, area: Tensor, side: int, *, alone: bool) -> tuple[Tensor, Tensor]:
-    """The gates at a size and at half of it, (frames, height, width) each; arguments as for `look_at_run`."""
-    sizes = [working_size(attenuation.shape[1:], edge) for edge in (side, side // 2)]
-    first, second = (_look(network, attenuation, area, size, alone, None).gate for size in sizes)
-    return first, second
+    whole, inside, count = (attenuation.shape[1], attenuation.shape[2]), area.float(), len(attenuation)
+    vessels, gates, coarse = (torch.empty_like(attenuation) for _ in range(3))
+    for number, (gate, behind) in enumerate(_look(network, attenuation, area, size, alone=alone)):
+        gates[number] = resized(gate, whole) * inside
+        share = network.share(gates[number]) * inside
+        vessels[number] = share * (attenuation[number] - resized(behind, whole)).clamp_min(0)
+        if tell is not None:
+            tell(_FIRST * (number + 1) / count)
+    half = working_size(attenuation.shape[1:], side // 2)
+    for number, (gate, _) in enumerate(_look(network, attenuation, area, half, alone=alone)):
+        coarse[number] = resized(gate, whole) * inside
+        if tell is not None:
+            tell(_FIRST + (1 - _FIRST) * (number + 1) / count)
+    used = looks_used(looks, gates, coarse)
+    if used != Looks():
+        for layer, gate, other in zip(vessels, gates, coarse, strict=True):  # a frame at a time: runs are large
+            both = used.gate(gate, other) * inside
+            layer.mul_(network.share(both) / network.share(gate).clamp_min(_LEAST))
+            gate.copy_(both)
+    return Seen(vessels, gates)
 
 
 @torch.no_grad()
+def two_gates(network: VesselNetwork, attenuation: Tensor, area: Tensor, side: int, *, alone: bool) -> tuple[Tensor, Tensor]:
+    """The gates at a size and at half of it, (frames, height, width) each; arguments as for `look_at_run`."""
+    whole, inside = (attenuation.shape[1], attenuation.shape[2]), area.float()
+    sizes = [working_size(attenuation.shape[1:], edge) for edge in (side, side // 2)]
+    first, second = (
+        torch.stack([resized(gate, whole) * inside for gate, _ in _look(network, attenuation, area, size, alone=alone)])
+        for size in sizes
+    )
+    return first, second
+
+
 def _look(
-    network: VesselNetwork,
-    attenuation: Tensor,
-    area: Tensor,
-    size: tuple[int, int],
-    alone: bool,
-    tell: Callable[[float], None] | None,
-) -> Seen:
-    """At one size."""
-    whole = (attenuation.shape[1], attenuation.shape[2])
-    inside = area.float()
+    network: VesselNetwork, attenuation: Tensor, area: Tensor, size: tuple[int, int], *, alone: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of each frame, at one size: the gate, and the attenuation behind it."""
     details = torch.stack([network.detail(_view(frame, area, size)) for frame in attenuation])
     units = [network.unit(detail[None])[0] for detail in details] if alone else [network.unit(details)[0]] * len(details)
     for detail, unit in zip(details, units, strict=True):
         detail.copy_(network.scaled(detail, unit))
     middle = None if alone or len(details) == 1 else median_over_time(details)
-    vessels, gates = torch.empty_like(attenuation), torch.empty_like(attenuation)
-    for number, (frame, detail, unit) in enumerate(zip(attenuation, details, units, strict=True)):
+    for frame, detail, unit in zip(attenuation, details, units, strict=True):
         gate, behind = network.look(detail, None if middle is None else detail - middle)
         view = _view(frame, area, size)
-        gates[number] = resized(gate, whole) * inside
-        vessels[number] = gates[number] * (frame - resized(view - network.detail(view) + unit * behind, whole)).clamp_min(0)
-        if tell is not None:
-            tell((number + 1) / len(details))
-    return Seen(vessels, gates)
+        yield gate, view - network.detail(view) + unit * behind
 
 
 def _view(frame: Tensor, area: Tensor, size: tuple[int, int]) -> Tensor:

@@ -36,6 +36,8 @@ def network_of(settings: Mapping[str, Any]) -> VesselNetwork:
         raise ParameterError(message) from error
     network = VesselNetwork(filters, block, shades)
     network.device = DeviceLooks.of(settings["device"]) if settings.get("device") else None
+    factor, level = settings.get("rescaled", network.rescaled)
+    network.rescaled = (float(factor), float(level))
     return network
 
 
@@ -60,7 +62,8 @@ class _Halves(nn.Module):
 def save_network(folder: str | Path, network: VesselNetwork, settings: Mapping[str, Any], **known: Any) -> None:  # noqa: ANN401
     """Write a trained network, in half precision; ``known`` are further fields of its `Description`."""
     device = {} if network.device is None else {"device": network.device.settings()}
-    chosen = {**{name: value for name, value in settings.items() if name != "device"}, **device}
+    kept = {name: value for name, value in settings.items() if name != "device"}
+    chosen = {**kept, "rescaled": list(network.rescaled), **device}
     save_model(folder, _Halves(network), Description(kind=KIND, purpose=PURPOSE, settings=chosen, **known))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from foreknow.angiography.simulate import DetectorSettings, DisplaySettings, Rel
 from foreknow.angiography.simulate.bolus import BolusSettings
 from foreknow.angiography.simulate.catheter import CatheterSettings
 from foreknow.angiography.simulate.device import Device
+from foreknow.angiography.simulate.run import SimulatedRun
 from foreknow.files import atomic_path
 from foreknow.learn import Data, Example
 from foreknow.learn.data.example import stack
@@ -89,6 +91,13 @@ class DeviceRuns:
         return self.devices[number % len(self.devices)].applied(self.shapes.draw(number, seed))
 
 
+class RunChoice(Protocol):
+    """What tells the settings of each run of a data set."""
+
+    def draw(self, number: int, seed: int = 0) -> RunSettings:
+        """Settings of the run of this number."""
+
+
 class TrainingRuns(Data):
     """Simulated runs that lie in a folder; what is not there yet is drawn when it is first needed.
 
@@ -99,12 +108,10 @@ class TrainingRuns(Data):
         seed: of the whole data set.
     """
 
-    def __init__(
-        self, folder: str | Path, count: int, settings: TrainingRunSettings | DeviceRuns | None = None, seed: int = 0
-    ) -> None:
+    def __init__(self, folder: str | Path, count: int, settings: RunChoice | None = None, seed: int = 0) -> None:
         self.folder = Path(folder)
         self.count = count
-        self.settings = settings or TrainingRunSettings()
+        self.settings: RunChoice = settings or TrainingRunSettings()
         self.seed = seed
         self._kept: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
@@ -121,6 +128,8 @@ class TrainingRuns(Data):
 
     def draw(self, indices: Sequence[int], epoch: int) -> Example:  # noqa: ARG002
         """Whole runs; the same in every epoch."""
+        if len(indices) == 1:
+            return self._example(indices[0]).mapped(lambda tensor: tensor[None])  # no copy of a whole run
         return stack([self._example(index) for index in indices])
 
     def fingerprint(self) -> str:
@@ -128,8 +137,7 @@ class TrainingRuns(Data):
         return f"{self.count} simulated runs of {self.settings}, seed {self.seed}"
 
     def _example(self, number: int) -> Example:
-        attenuation, vessels, gate = self._run(number)
-        y, layer = attenuation.float(), vessels.float()
+        y, layer, gate = self._run(number)
         return Example(y, {VESSELS: layer, BACKGROUND: y - layer, GATE: gate.float()})
 
     def _run(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -138,14 +146,14 @@ class TrainingRuns(Data):
             if not path.exists():
                 self._simulate(number, path)
             with np.load(path, allow_pickle=False) as content:
-                parts = [torch.as_tensor(content[name]) for name in ("attenuation", VESSELS, GATE)]
-            self._kept[number] = (parts[0], parts[1], parts[2])
+                y, layer, gate = (torch.as_tensor(content[name]) for name in ("attenuation", VESSELS, GATE))
+            self._kept[number] = (y.float(), layer.float(), gate)
         return self._kept[number]
 
     def _simulate(self, number: int, path: Path) -> None:
         settings = self.settings.draw(number, self.seed)
         run = simulate_run(settings, FIRST_SEED + 10_007 * self.seed + number)
-        seen = settings.display.read(run.frames)
+        seen = self._seen(run)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
@@ -153,3 +161,7 @@ class TrainingRuns(Data):
                 vessels=run.vessels.half().numpy(),
                 gate=run.mask.numpy(),
             )
+
+    def _seen(self, run: SimulatedRun) -> Tensor:
+        """What is kept as attenuation."""
+        return run.settings.display.read(run.frames)

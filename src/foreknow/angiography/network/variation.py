@@ -62,14 +62,14 @@ class Varied(Data):
         truth = {name: turned(part) for name, part in example.truth.items()}
         size = truth[VESSELS].shape[-1]
         small = max(8, round(size / coarse))
-        layer = _resized(truth[VESSELS], small)
-        y = _resized(turned(example.y), small) + (factor - 1) * layer
-        y = _resized(y + sigma * torch.randn(y.shape, generator=generator), size)
-        vessels = _resized(factor * layer, size)
+        layer = resized_film(truth[VESSELS], small)
+        y = resized_film(turned(example.y), small) + (factor - 1) * layer
+        y = resized_film(y + sigma * torch.randn(y.shape, generator=generator), size)
+        vessels = resized_film(factor * layer, size)
         return Example(y, {**truth, VESSELS: vessels, BACKGROUND: y - vessels})
 
 
-def _resized(film: Tensor, side: int) -> Tensor:
+def resized_film(film: Tensor, side: int) -> Tensor:
     """(T, height, width) -> (T, side, side); what is made smaller is averaged."""
     if film.shape[-1] == side:
         return film

@@ -14,6 +14,7 @@ from foreknow.simulate.blur import gaussian_blur
 _CLIP = 6.0
 _FLAT = 1e-6
 _CLOSED = -2.0
+_SURE = 1e-6  # a gate is at least so far from 0 and 1
 
 
 class VesselNetwork(nn.Module):
@@ -24,7 +25,11 @@ class VesselNetwork(nn.Module):
     difference from the median of its run, 0 where it is the only frame. Group normalisation makes what is said of a frame of a
     given run independent of the batch.
 
-    ``device`` is what it was calibrated for (`DeviceLooks`), None for nothing but what it was trained on.
+    The gate may be put right after the training (`rescale_gate`), so that it tells how many of such pixels are vessel; the layer
+    keeps the share m of the training.
+
+    ``device`` is what it was calibrated for (`DeviceLooks`), None for nothing but what it was trained on. ``rescaled`` are the factor
+    and the level that made the gate of the one of the training.
 
     Args:
         filters: of the levels of the U-Net.
@@ -36,7 +41,10 @@ class VesselNetwork(nn.Module):
         super().__init__()
         self.shades = shades
         self.device: DeviceLooks | None = None
-        self.frames = PerFrame(UNet(2, 2, 2, filters=filters, block=block), [MedianDifference()])
+        self.rescaled = (1.0, 0.0)
+        unet = UNet(2, 2, 2, filters=filters, block=block)
+        self._last = (unet.network.output_block,)  # no module of its own: `frames` has it
+        self.frames = PerFrame(unet, [MedianDifference()])
 
     def forward(self, y: Tensor) -> dict[str, Tensor]:
         r"""Layers of attenuation (\*batch, T, H, W), each of that shape.
@@ -47,7 +55,8 @@ class VesselNetwork(nn.Module):
         detail = self.detail(y)
         unit = self.unit(detail)
         gate, behind = self.read(self.frames(self.scaled(detail, unit)))
-        vessels = torch.sigmoid(gate) * (detail - unit * behind)
+        factor, level = self.rescaled
+        vessels = torch.sigmoid((gate - level) / factor) * (detail - unit * behind)
         return {"vessels": vessels, "background": y - vessels, "gate": gate}
 
     def detail(self, y: Tensor) -> Tensor:
@@ -78,3 +87,17 @@ class VesselNetwork(nn.Module):
     def read(out: Tensor) -> tuple[Tensor, Tensor]:
         r"""Gate before its sigmoid and what is behind it, of an output (\*any, 2, H, W)."""
         return out[..., 0, :, :] + _CLOSED, out[..., 1, :, :]
+
+    @torch.no_grad()
+    def rescale_gate(self, factor: float, level: float) -> None:
+        """Make of the gate before its sigmoid that number times ``factor`` plus ``level``; the layers stay."""
+        weight, bias = self._last[0].parameters()
+        gate = slice(len(bias) // 2)  # the pixels of a block, of the gate and then of what is behind it
+        weight[gate] *= factor
+        bias[gate] = factor * bias[gate] + level + (factor - 1) * _CLOSED
+        self.rescaled = (factor * self.rescaled[0], factor * self.rescaled[1] + level)
+
+    def share(self, gate: Tensor) -> Tensor:
+        """Of what stands out of the background the share that the layer gets, 0 to 1, where the gate is 0 to 1."""
+        factor, level = self.rescaled
+        return gate if self.rescaled == (1.0, 0.0) else torch.sigmoid((torch.logit(gate, eps=_SURE) - level) / factor)

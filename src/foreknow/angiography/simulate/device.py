@@ -56,6 +56,10 @@ class DeviceRanges:
             AnatomySettings(texture=_about(texture), lung=_about(lung), bone=_about(bone)),
         )
 
+    def draw(self, generator: torch.Generator) -> Device:
+        """A device anywhere in the ranges."""
+        return self.device(torch.rand(self.count, generator=generator, dtype=torch.float64))
+
     @property
     def count(self) -> int:
         """Numbers that are looked for."""
