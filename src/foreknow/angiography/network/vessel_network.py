@@ -28,8 +28,8 @@ class VesselNetwork(nn.Module):
     The gate may be put right after the training (`rescale_gate`), so that it tells how many of such pixels are vessel; the layer
     keeps the share m of the training.
 
-    ``device`` is what it was calibrated for (`DeviceLooks`), None for nothing but what it was trained on. ``rescaled`` are the factor
-    and the level that made the gate of the one of the training.
+    ``device`` is what it was calibrated for (`DeviceLooks`), None for nothing but what it was trained on. ``rescaled`` are factor
+    and level that made the gate of the one of the training.
 
     Args:
         filters: of the levels of the U-Net.
