@@ -10,13 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+from benchmarks.command import THREAD_VARIABLES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    for variable in THREAD_VARIABLES:  # before numpy and torch are imported
-        os.environ[variable] = "1"
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # before numpy and torch are imported
     import torch
     from rich.console import Console
 

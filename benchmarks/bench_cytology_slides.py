@@ -4,7 +4,6 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from benchmarks.command import foreknow_command, one_thread_environment
 from benchmarks.table import Table
 from foreknow.cytology.simulate import SmearSettings, simulate_smear
 from foreknow.files.summary import read_summary
@@ -108,10 +108,8 @@ def _write_slide(path: Path, side: int, patches: list[NDArray[np.uint8]]) -> Non
 
 
 def _start(path: Path, out: Path, told: IO[bytes], jobs: int = 1) -> subprocess.Popen[bytes]:
-    call = "from foreknow.cli import main; main()"
-    command = [sys.executable, "-c", call, "cytology", "detect", str(path), "-o", str(out), "--jobs", str(jobs)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=told)  # noqa: S603
+    command = foreknow_command("cytology", "detect", str(path), "-o", str(out), "--jobs", str(jobs))
+    return subprocess.Popen(command, env=one_thread_environment(), stdout=subprocess.DEVNULL, stderr=told)  # noqa: S603
 
 
 def _detect(path: Path, out: Path, jobs: int = 1) -> _Run:

@@ -1,11 +1,9 @@
 """Stained smears: time a megapixel, part by part and beside simple methods; of a scan and of folders from files to files."""
 
 import multiprocessing
-import os
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.bench_cytology import _network
+from benchmarks.command import foreknow_command, one_thread_environment
 from benchmarks.cytology_cases import FOLDER
 from benchmarks.cytology_methods import methods
 from benchmarks.table import Table
@@ -149,10 +148,12 @@ def _add_folder(table: Table, count: int, side: int) -> None:
 
 def _from_files(fields: Path, out: Path, jobs: int) -> tuple[float, float]:
     """Seconds by the clock and of the processors."""
-    call = "from foreknow.cli import main; main()"
     options = ["--model", "shipped", "--no-report", "--jobs", str(jobs)]
-    command = [sys.executable, "-c", call, "cytology", "detect", str(fields), "-o", str(out), *options]
-    return _timed(command)
+    command = foreknow_command("cytology", "detect", str(fields), "-o", str(out), *options)
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, env=one_thread_environment(), check=True, capture_output=True)  # noqa: S603
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _analysis(fields: Path, out: Path, jobs: int) -> tuple[float, float]:  # noqa: ARG001
@@ -190,14 +191,6 @@ def _analyse(files: list[str], ready: Barrier, spent: "Queue[float]") -> None:
     for image in images:
         one(image)
     spent.put(time.process_time() - start)
-
-
-def _timed(command: list[str]) -> tuple[float, float]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _end_to_end(scan: Path, pixel: float | None) -> float:

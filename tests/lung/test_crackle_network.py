@@ -93,7 +93,7 @@ def test_a_loud_crackle_is_kept_whole_and_what_lasts_longer_is_not():
 def test_nothing_is_kept_where_nothing_was_found():
     y = torch.randn(2, 2048, generator=generator(5), dtype=torch.float64)
     wavelet = StationaryWavelet("db4", 4, 2048)
-    kept = Refit(5)(y, torch.zeros(2, 5, 2048, dtype=torch.float64), torch.ones(2, 5, 2048, dtype=torch.float64), wavelet, RATE)
+    kept = Refit(5)(wavelet(y), torch.zeros(2, 5, 2048, dtype=torch.float64), torch.ones(2, 5, 2048, dtype=torch.float64), RATE)
     assert not kept.any()
 
 

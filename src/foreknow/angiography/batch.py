@@ -13,8 +13,8 @@ from foreknow.angiography.inputs import find_runs
 from foreknow.angiography.modes import Enhancer
 from foreknow.angiography.results import read_summary
 from foreknow.angiography.simulate.detector import Relationship
-from foreknow.angiography.task import RunDone, RunOutcome, RunTask
-from foreknow.files.batch import FileFailure, write_summary_table
+from foreknow.angiography.task import RunOutcome, RunTask
+from foreknow.files.batch import FileDone, FileFailure, write_summary_table
 from foreknow.files.summary import require_no_results
 from foreknow.files.workers import run_tasks
 
@@ -97,7 +97,7 @@ def enhance_many(
         run_tasks(tasks, jobs, progress or (lambda name, share: None), collect)  # noqa: ARG005
     finally:
         outcomes.sort(key=lambda outcome: outcome.name)
-        summaries = tuple(outcome.summary for outcome in outcomes if isinstance(outcome, RunDone))
+        summaries = tuple(outcome.summary for outcome in outcomes if isinstance(outcome, FileDone))
         failures = tuple(outcome for outcome in outcomes if isinstance(outcome, FileFailure))
         skipped = tuple(outcome.name for outcome in outcomes if isinstance(outcome, RunSkipped))
         if len(inputs) > 1:

@@ -6,30 +6,15 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from foreknow.angiography.enhance_file import RunSkipped, enhance_file
 from foreknow.angiography.inputs import RunInput
 from foreknow.angiography.modes import Enhancer
 from foreknow.angiography.simulate.detector import Relationship
-from foreknow.files.batch import FileFailure, failure_of
+from foreknow.files.batch import FileDone, FileFailure, failure_of
 from foreknow.threads import one_thread
 
-
-@dataclass(frozen=True)
-class RunDone:
-    """A run that was separated.
-
-    Attributes:
-        name: of its results.
-        summary: as in ``summary.json``.
-    """
-
-    name: str
-    summary: dict[str, Any]
-
-
-RunOutcome = RunDone | RunSkipped | FileFailure
+RunOutcome = FileDone | RunSkipped | FileFailure
 
 
 @dataclass(frozen=True)
@@ -69,7 +54,7 @@ class RunTask:
                 )
         except Exception as error:  # noqa: BLE001  (one run must not stop the others)
             return failure_of(error, self.name, self.name, "give fewer frames, or work on fewer runs at once")
-        return found if isinstance(found, RunSkipped) else RunDone(self.name, found.summary())
+        return found if isinstance(found, RunSkipped) else FileDone(self.name, found.summary())
 
     def failure(self, message: str, *, is_input: bool) -> FileFailure:
         """Of a run that was not done."""

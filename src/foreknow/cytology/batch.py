@@ -11,8 +11,8 @@ from foreknow.cytology.detect_file import DetectOptions, detect_file
 from foreknow.cytology.inputs import find_images
 from foreknow.cytology.results import TOOL, holds_results
 from foreknow.cytology.slide_file import is_slide
-from foreknow.cytology.task import ImageDone, ImageTask
-from foreknow.files.batch import FileFailure, write_summary_table
+from foreknow.cytology.task import ImageTask
+from foreknow.files.batch import FileDone, FileFailure, write_summary_table
 from foreknow.files.summary import read_summary, require_no_results
 from foreknow.files.workers import run_tasks
 
@@ -66,29 +66,28 @@ def detect_many(
     if not (options.overwrite or options.resume):
         require_no_results([out / source.name for source in inputs], holds_results)
     place = {source.name: index for index, source in enumerate(inputs)}
-    outcomes: list[ImageDone | FileFailure] = []
+    outcomes: list[FileDone | FileFailure] = []
 
-    def collect(outcome: ImageDone | FileFailure) -> None:
+    def collect(outcome: FileDone | FileFailure) -> None:
         outcomes.append(outcome)
         if finished is not None:
             finished(outcome.name)
 
-    tasks: list[ImageTask] = []
+    fields: list[ImageTask] = []
+    slides: list[ImageTask] = []
     for source in inputs:
         done = read_summary(out / source.name, TOOL) if options.resume else None
         if done is None:
-            tasks.append(ImageTask(source, out, options))
+            (slides if is_slide(source.path) else fields).append(ImageTask(source, out, options))
         else:
-            collect(ImageDone(source.name, done))
-    slides = [task for task in tasks if is_slide(task.source.path)]
-    fields = [task for task in tasks if task not in slides]
+            collect(FileDone(source.name, done))
     tell = progress or (lambda name, share: None)  # noqa: ARG005
     try:
         run_tasks(fields, min(options.jobs, len(fields)), tell, collect)
         run_tasks(slides, 1, tell, collect)
     finally:
         outcomes.sort(key=lambda outcome: place[outcome.name])
-        summaries = tuple(outcome.summary for outcome in outcomes if isinstance(outcome, ImageDone))
+        summaries = tuple(outcome.summary for outcome in outcomes if isinstance(outcome, FileDone))
         failures = tuple(outcome for outcome in outcomes if isinstance(outcome, FileFailure))
         if len(inputs) > 1:
             write_summary_table(out, _COLUMNS, summaries, failures)

@@ -152,10 +152,18 @@ def _only(labels: NDArray[np.int32], kept: list[int]) -> NDArray[np.int32]:
 
 
 def _moved(row: CellRow, label: int, top: int, left: int, size: tuple[int, int]) -> CellRow:
-    sides = {"left": row.left + left, "right": row.right + left, "top": row.top + top, "bottom": row.bottom + top}
-    edges = sides["left"] == 0 or sides["top"] == 0 or sides["right"] == size[1] or sides["bottom"] == size[0]
-    placed = replace(row, left=sides["left"], right=sides["right"], top=sides["top"], bottom=sides["bottom"])
-    return replace(placed, label=label, x=row.x + left, y=row.y + top, touches_border=edges)
+    moved = replace(
+        row,
+        label=label,
+        x=row.x + left,
+        y=row.y + top,
+        left=row.left + left,
+        right=row.right + left,
+        top=row.top + top,
+        bottom=row.bottom + top,
+    )
+    edges = moved.left == 0 or moved.top == 0 or moved.right == size[1] or moved.bottom == size[0]
+    return replace(moved, touches_border=edges)
 
 
 def _centres_inside(mask: NDArray[np.bool_], inside: tuple[slice, slice]) -> int:

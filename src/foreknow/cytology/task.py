@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from foreknow.cytology.detect_file import DetectOptions, detect_file
 from foreknow.cytology.inputs import ImageInput
 from foreknow.errors import ForeknowError, InputFileError
 from foreknow.files import display_name
-from foreknow.files.batch import FileFailure, failure_of
-
-
-@dataclass(frozen=True)
-class ImageDone:
-    """An image whose results are written.
-
-    Attributes:
-        name: of the results.
-        summary: as in ``summary.json``.
-    """
-
-    name: str
-    summary: dict[str, Any]
+from foreknow.files.batch import FileDone, FileFailure, failure_of
 
 
 @dataclass(frozen=True)
@@ -46,11 +32,11 @@ class ImageTask:
         """Of its results."""
         return self.source.name
 
-    def run(self, progress: Callable[[float], None], /) -> ImageDone | FileFailure:
+    def run(self, progress: Callable[[float], None], /) -> FileDone | FileFailure:
         """Find the cells and write the results."""
         shown = display_name(self.source.path)
         try:
-            return ImageDone(self.name, detect_file(self.source.path, self.out / self.name, self.options, self.name, progress))
+            return FileDone(self.name, detect_file(self.source.path, self.out / self.name, self.options, self.name, progress))
         except ForeknowError as error:
             says_which = isinstance(error, InputFileError) or shown in str(error)
             return FileFailure(self.name, str(error) if says_which else f"{shown}: {error}", is_input=True)

@@ -14,6 +14,19 @@ TABLE = "summary.csv"
 
 
 @dataclass(frozen=True)
+class FileDone:
+    """A file of a batch whose results are written.
+
+    Attributes:
+        name: of the results.
+        summary: as in ``summary.json``.
+    """
+
+    name: str
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class FileFailure:
     """A file of a batch that could not be worked on.
 

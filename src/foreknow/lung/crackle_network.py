@@ -122,7 +122,7 @@ class CrackleNetwork(nn.Module):
             start = estimate.coefficients
         assert estimate is not None  # noqa: S101  (there is at least one round)
         last, sparse = self.wavelet().on((y.shape[-1],)), estimate.coefficients["crackles"]
-        whole = self.refit(y, sparse, level, last, self.settings.rate)
+        whole = self.refit(last(y), sparse, level, self.settings.rate)
         return Estimate({"sparse": sparse, "crackles": whole}, {"sparse": estimate["crackles"], "crackles": last.adjoint(whole)})
 
     def wavelet(self, index: int = -1) -> StationaryWavelet:

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from foreknow.lung.neighbourhood import energy_nearby, smooth
 from foreknow.lung.noise_level import level_close_by
-from foreknow.operators import StationaryWavelet
 from foreknow.parameters import Positive
 
 _SUPPORT = 0.003  # seconds, standard deviation: how far a crackle reaches from a coefficient that was found
@@ -37,25 +36,23 @@ class Refit(nn.Module):
         self.noise = Positive(noise)
         self.present = Positive(torch.full((bands, 1), _PRESENT, dtype=torch.float64))
 
-    def forward(self, y: Tensor, coefficients: Tensor, level: Tensor, wavelet: StationaryWavelet, rate: float) -> Tensor:
+    def forward(self, details: Tensor, coefficients: Tensor, level: Tensor, rate: float) -> Tensor:
         r"""Coefficients of the crackles of whitened recordings.
 
         Args:
-            y: the recordings, (\*batch, n).
-            coefficients: of the crackles as they were found, (\*batch, bands, n).
+            details: W y, (\*batch, bands, n).
+            coefficients: of the crackles as they were found, of the same shape.
             level: of the breath sound in W y, of the same shape, positive; see `local_level`.
-            wavelet: W, bound to n samples.
             rate: hertz.
 
         Returns:
             (\*batch, bands, n); zero where none were found.
         """
-        tiny = torch.finfo(y.dtype).tiny
+        tiny = torch.finfo(details.dtype).tiny
         found = energy_nearby(coefficients, level, rate, _SUPPORT).clamp_min(tiny).unsqueeze(-2)
-        support = (1 - self.present().to(y.dtype).square() / found).clamp_min(0)
-        details = wavelet(y)
+        support = (1 - self.present().to(details.dtype).square() / found).clamp_min(0)
         with torch.no_grad():
             noise = level_close_by(details, level, rate).clamp_min(tiny)
         energy = smooth((details / noise).square(), _BLOCK * rate).clamp_min(tiny)
-        gain = (1 - self.noise().to(y.dtype) / energy).clamp_min(0)
+        gain = (1 - self.noise().to(details.dtype) / energy).clamp_min(0)
         return support * gain * details

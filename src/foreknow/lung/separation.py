@@ -67,7 +67,8 @@ class CrackleSeparator:
 
     def _solve(self, y: Tensor) -> Tensor:
         settings, span = self.settings, self.settings.level_span
-        level = local_level(self._wavelet(y), round(span * self.rate))
+        details = self._wavelet(y)
+        level = local_level(details, round(span * self.rate))
         weighted = level.clone()
         weighted[..., 0, :] *= _APPROXIMATION
         spectral = local_level(self._stft(y), round(span * self.rate / self.hop))
@@ -93,7 +94,7 @@ class CrackleSeparator:
             factor = low + (high - low) / (1 + energy.unsqueeze(-2) / settings.neighbour_level**2)
             self.report.add_solve(solution)
         self.report.add_windows(solution.certificate.relative)
-        kept = self._refit(y, solution.coefficients["crackles"], level, self._wavelet, self.rate)
+        kept = self._refit(details, solution.coefficients["crackles"], level, self.rate)
         return self._wavelet.adjoint(kept)
 
     def _declare(self, crackle_weight: Tensor, breath_weight: Tensor) -> Model:

@@ -94,6 +94,12 @@ def uniform(low_high: tuple[float, float], generator: torch.Generator | None = N
     return low + (high - low) * float(torch.rand(1, generator=generator, dtype=torch.float64))
 
 
+def log_uniform(low_high: tuple[float, float], generator: torch.Generator | None = None) -> float:
+    """One number drawn from a range above 0, evenly in the logarithm."""
+    low, high = low_high
+    return low * (high / low) ** uniform((0.0, 1.0), generator)
+
+
 def _even(size: int) -> int:
     """The smallest product of small primes that is even and at least ``size``: quick to transform."""
     best = 1 << max(1, (size - 1).bit_length())

@@ -10,19 +10,19 @@ from torch import Tensor
 
 from foreknow.angiography.network.training_runs import BACKGROUND, GATE, VESSELS
 from foreknow.angiography.network.variation import resized_film
-from foreknow.angiography.simulate.detector import DetectorSettings, DisplaySettings, Relationship, detect, store
+from foreknow.angiography.simulate.detector import DetectorSettings, DisplaySettings, Relationship, detect, drawn_quanta, store
 from foreknow.angiography.simulate.device import DeviceRanges
 from foreknow.angiography.simulate.overlay import burn_in
 from foreknow.angiography.simulate.processing import compressed, ghosted, local_gain
+from foreknow.angiography.simulate.run import RunSettings
 from foreknow.learn import Data, Example
 from foreknow.learn.data.example import stack
 from foreknow.learn.seeds import generator_of
 from foreknow.simulate.blur import gaussian_blur
-from foreknow.simulate.fields import uniform
+from foreknow.simulate.fields import log_uniform, uniform
 
 _PIXEL = 130 / 512  # mm, of the picture that a network looks at
-_NOMINAL = 0.28  # mm, for which quanta are told
-_VISIBLE = 0.08  # as of `RunSettings`
+_VISIBLE = RunSettings().visible
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,7 @@ class Acquired(Data):
         """What detects and what processes."""
         usual = self._happens(self.ranges.usual, generator)
         device = (self.ranges.usual_devices if usual else self.ranges.devices).draw(generator)
-        low, high = self.ranges.sharpening_width
-        width = low * (high / low) ** uniform((0.0, 1.0), generator)
+        width = log_uniform(self.ranges.sharpening_width, generator)
         if self._happens(self.ranges.linear, generator):
             return device.detector, DisplaySettings(Relationship.LINEAR, bits=12)
         return device.detector, device.display if usual else replace(device.display, sharpening_width=width)
@@ -131,8 +130,7 @@ class Acquired(Data):
         ranges, side = self.ranges, expected.shape[-1]
         small, pixel = max(8, round(side / coarse)), coarse * _PIXEL
         without, expected = (resized_film(one, small).clamp_min(1e-6) for one in (without, expected))
-        quanta = uniform(detector.quanta, generator) * (pixel / _NOMINAL) ** 2 / float(expected[0].median())
-        measured = detect(expected, detector, quanta, pixel, generator)
+        measured = detect(expected, detector, drawn_quanta(expected, detector, pixel, generator), pixel, generator)
         y, vessels = display.process(-measured.log(), pixel), display.process((without / expected).log(), pixel)
         if self._happens(ranges.local_gain, generator):
             width, power = uniform((4.0, 16.0), generator) / pixel, uniform(ranges.gain_power, generator)

@@ -13,7 +13,7 @@ from foreknow.angiography.simulate.device import DeviceRanges
 from foreknow.angiography.simulate.run import RunSettings, SimulatedRun
 from foreknow.learn import Example
 from foreknow.learn.seeds import generator_of
-from foreknow.simulate.fields import uniform
+from foreknow.simulate.fields import log_uniform, uniform
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,10 @@ class CleanRunSettings:
     def draw(self, number: int, seed: int = 0) -> RunSettings:
         """Settings of the run of this number: neither blur nor processing."""
         generator = generator_of("clean run", seed, number)
-        low, high = self.lead_attenuation
         wires = replace(
             CatheterSettings(),
             leads=uniform(self.leads, generator),
-            lead_attenuation=low * (high / low) ** uniform((0.0, 1.0), generator),
+            lead_attenuation=log_uniform(self.lead_attenuation, generator),
         )
         return replace(
             self.shapes.draw(number, seed),

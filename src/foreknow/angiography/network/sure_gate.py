@@ -16,7 +16,7 @@ _BATCH = 4
 _PIXELS = 20_000  # of an item: enough to weigh two numbers on
 
 
-def calibrate_gate(network: VesselNetwork, data: Data, epochs: Iterable[int]) -> tuple[float, float]:
+def calibrate_gate(network: VesselNetwork, data: Data, epochs: Iterable[int]) -> None:
     """Put the network's gate right by a factor and a level, which its last layer gets.
 
     Training for overlap makes a network too sure. The two numbers are those with the least cross entropy (Platt 1999), of films and
@@ -26,16 +26,11 @@ def calibrate_gate(network: VesselNetwork, data: Data, epochs: Iterable[int]) ->
         network: changed in place.
         data: films with the truth of the gate.
         epochs: in which they are drawn.
-
-    Returns:
-        Factor and level of the gate before its sigmoid.
     """
     with torch.no_grad():
         pairs = [pair for epoch in epochs for start in range(0, len(data), _BATCH) for pair in _said(network, data, start, epoch)]
     said, truth = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    factor, level = least_entropy(said, truth)
-    network.rescale_gate(factor, level)
-    return factor, level
+    network.rescale_gate(*least_entropy(said, truth))
 
 
 def least_entropy(said: Tensor, truth: Tensor) -> tuple[float, float]:

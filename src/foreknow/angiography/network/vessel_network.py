@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +43,7 @@ class VesselNetwork(nn.Module):
         self.shades = shades
         self.device: DeviceLooks | None = None
         self.rescaled = (1.0, 0.0)
-        unet = UNet(2, 2, 2, filters=filters, block=block)
-        self._last = (unet.network.output_block,)  # no module of its own: `frames` has it
-        self.frames = PerFrame(unet, [MedianDifference()])
+        self.frames = PerFrame(UNet(2, 2, 2, filters=filters, block=block), [MedianDifference()])
 
     def forward(self, y: Tensor) -> dict[str, Tensor]:
         r"""Layers of attenuation (\*batch, T, H, W), each of that shape.
@@ -91,7 +90,8 @@ class VesselNetwork(nn.Module):
     @torch.no_grad()
     def rescale_gate(self, factor: float, level: float) -> None:
         """Make of the gate before its sigmoid that number times ``factor`` plus ``level``; the layers stay."""
-        weight, bias = self._last[0].parameters()
+        unet: Any = self.frames.network
+        weight, bias = unet.network.output_block.parameters()
         gate = slice(len(bias) // 2)  # the pixels of a block, of the gate and then of what is behind it
         weight[gate] *= factor
         bias[gate] = factor * bias[gate] + level + (factor - 1) * _CLOSED

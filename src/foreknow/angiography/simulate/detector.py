@@ -8,7 +8,9 @@ from torch import Tensor
 
 from foreknow.errors import ParameterError
 from foreknow.simulate.blur import gaussian_blur
+from foreknow.simulate.fields import uniform
 
+_NOMINAL = 0.28  # mm per pixel, for which quanta are told
 RANGE = 5.0
 """Attenuation from the brightest to the darkest value of logarithmic frames."""
 
@@ -116,6 +118,18 @@ def exposure(attenuation: Tensor, settings: DetectorSettings, scatter: float, pi
     primary = torch.exp(-attenuation)
     scattered = gaussian_blur(primary, settings.scatter_width / pixel)
     return gaussian_blur((primary + scatter * scattered) / (1 + scatter), settings.blur / pixel)
+
+
+def drawn_quanta(expected: Tensor, settings: DetectorSettings, pixel: float, generator: torch.Generator | None = None) -> float:
+    """Quanta per pixel at signal 1, as `detect` takes them; the settings tell those where the picture has its median.
+
+    Args:
+        expected: signal (frames, height, width), 1 in air; the first frame is the picture.
+        settings: of the detector.
+        pixel: mm.
+        generator: source of all random numbers (CPU).
+    """
+    return uniform(settings.quanta, generator) * (pixel / _NOMINAL) ** 2 / float(expected[0].median())
 
 
 def detect(

@@ -9,7 +9,7 @@ from torch import Tensor
 from foreknow.angiography.simulate.anatomy import AnatomySettings, draw_anatomy
 from foreknow.angiography.simulate.bolus import Bolus, BolusSettings, coronary_flow, draw_bolus, streaks
 from foreknow.angiography.simulate.catheter import Catheter, CatheterSettings, draw_catheter
-from foreknow.angiography.simulate.detector import DetectorSettings, DisplaySettings, detect, exposure, store
+from foreknow.angiography.simulate.detector import DetectorSettings, DisplaySettings, detect, drawn_quanta, exposure, store
 from foreknow.angiography.simulate.heart import Heart, HeartSettings, draw_heart
 from foreknow.angiography.simulate.leads import draw_leads
 from foreknow.angiography.simulate.motion import Motion, MotionSettings, draw_motion
@@ -156,9 +156,7 @@ def _frames(
     scatter = uniform(detector.scatter, generator)
     without = exposure(background, detector, scatter, pixel)
     expected = exposure(background + absorption, detector, scatter, pixel) if settings.contrast else without
-    level = float(expected[0].median())
-    quanta = uniform(detector.quanta, generator) * (pixel / 0.28) ** 2 / level
-    measured = detect(expected, detector, quanta, pixel, generator)
+    measured = detect(expected, detector, drawn_quanta(expected, detector, pixel, generator), pixel, generator)
     rest = -torch.log(without)
     vessels = -torch.log(expected) - rest
     mask = vessels >= settings.visible
